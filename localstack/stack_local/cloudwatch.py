@@ -4,6 +4,8 @@ written here.
 
 What it accepts and AWS refuses is in `rules.py` (R38 to R41)."""
 
+import re
+
 from localstack.services.cloudwatch.models import cloudwatch_stores
 
 from stack_local import dashboards, metrics
@@ -34,16 +36,60 @@ def _put(call: Call) -> dict:
     return answer
 
 
-@operations.on("PutMetricAlarm", "PutCompositeAlarm")
+@operations.on("PutMetricAlarm")
 def put_alarm(call: Call) -> dict:
     return _put(call)
 
 
+# API reference PutCompositeAlarm, AlarmRule: a function of an alarm, by name or ARN, quoted or not.
+_CHILD = re.compile(r"""(ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(["']?)([^"'()]+)\2\s*\)""")
+_WORDS = re.compile(r"(?:AND|OR|NOT|TRUE|FALSE|[()\s])*", re.IGNORECASE)
+
+
+def _arn(call: Call, child: str) -> str:
+    return child if child.startswith("arn:") else call.arn("cloudwatch", f"alarm:{child}")
+
+
+def _children(call: Call, rule: str) -> set[str]:
+    return {_arn(call, child.strip()) for _, _, child in _CHILD.findall(rule)}
+
+
+@operations.on("PutCompositeAlarm")
+def put_composite_alarm(call: Call) -> dict:
+    """The rule is checked, and kept as it was written; LocalStack evaluates it with ARNs only."""
+    rule, store = call["AlarmRule"], _store(call)
+    if not _WORDS.fullmatch(_CHILD.sub("TRUE", rule)) or not rule.strip():
+        raise fault("ValidationError", f"AlarmRule could not be parsed: {rule}")
+    missing = [arn for arn in sorted(_children(call, rule)) if arn not in store.alarms]
+    if missing:
+        raise fault("ValidationError", f"Could not save the composite alarm as alarms {missing} in the alarm rule do not exist")
+    answer = _put(
+        Call(
+            call.context,
+            call.request | {"AlarmRule": _CHILD.sub(lambda of: f'{of[1]}("{_arn(call, of[3].strip())}")', rule)},
+            call._stock,
+        )
+    )
+    store.alarms[call.arn("cloudwatch", f"alarm:{call['AlarmName']}")].alarm["_Written"] = rule
+    return answer
+
+
 @operations.on("DeleteAlarms")
 def delete_alarms(call: Call) -> dict:
+    """API reference DeleteAlarms: at most one composite alarm a call, and none that another one depends on
+    (ekristen/aws-nuke#462)."""
+    store, going = _store(call), {call.arn("cloudwatch", f"alarm:{name}") for name in call["AlarmNames"]}
+    rules = {arn: kept.alarm["AlarmRule"] for arn, kept in store.alarms.items() if kept.alarm.get("AlarmRule")}
+    if len(going & rules.keys()) > 1:
+        raise fault("ValidationError", "You may not delete more than one composite alarm in the same call")
+    for arn, rule in rules.items():
+        needed = _children(call, rule) & going
+        if needed and arn not in going:
+            name = min(needed).split(":alarm:")[1]
+            raise fault("ValidationError", f"Cannot delete {name} as there are composite alarm(s) depending on it.")
     answer = call.stock()
-    for name in call["AlarmNames"]:
-        _store(call).TAGS.tags.pop(call.arn("cloudwatch", f"alarm:{name}"), None)
+    for arn in going:
+        store.TAGS.tags.pop(arn, None)
     return answer
 
 
@@ -53,7 +99,11 @@ def describe_alarms(call: Call) -> dict:
     answer = call.stock()
     types = call.get("AlarmTypes", ["MetricAlarm"])
     lists = (("MetricAlarm", "MetricAlarms"), ("CompositeAlarm", "CompositeAlarms"))
-    found = [(name, alarm) for kind, name in lists if kind in types for alarm in answer.get(name) or []]
+    as_written = lambda alarm: (
+        {key: value for key, value in alarm.items() if key != "_Written"}
+        | ({"AlarmRule": alarm["_Written"]} if "_Written" in alarm else {})
+    )
+    found = [(name, as_written(alarm)) for kind, name in lists if kind in types for alarm in answer.get(name) or []]
     some, token = page(found, call.get("NextToken"), call.get("MaxRecords"), _MOST)
     told: dict = {name: [alarm for of, alarm in some if of == name] for _, name in lists}
     return told | ({"NextToken": token} if token else {})

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from moto.logs.models import logs_backends
 
-from stack_local import elbv2, interfaces
+from stack_local import elbv2, happenings, interfaces
 from stack_local.clock import LISTED_AFTERWARDS, Timer, clock
 from stack_local.core import hex_id, now
 from stack_local.outcomes import outcomes
@@ -191,6 +191,16 @@ def _stopped(world: World, task: Task, code: str | None = None, reason: str | No
     task.registered = []
     interfaces.release(world.account, world.region, task.arn)
     task.after = clock.real_timer(LISTED_AFTERWARDS)
+    _report_stop(world, task)
+
+
+def _report_stop(world: World, task: Task) -> None:
+    """Developer guide, "Amazon ECS task state change events"."""
+    detail = {name: task.view.get(name) for name in ("stopCode", "stoppedReason", "stoppedAt")}
+    exits = [{name: container.get(name) for name in ("name", "exitCode", "lastStatus")} for container in task.view["containers"]]
+    detail |= {"taskArn": task.arn, "clusterArn": task.cluster, "group": task.group, "lastStatus": "STOPPED", "containers": exits}
+    kept = {name: value for name, value in detail.items() if value is not None}
+    happenings.report(world.account, world.region, "aws.ecs", "ECS Task State Change", [task.arn], kept)
 
 
 def _settle_task(world: World, task: Task) -> bool:
@@ -538,6 +548,20 @@ def _judge(world: World, service: Service, primary: Deployment) -> bool:
     return False
 
 
+def _report_failure(service: Service, deployment: "Deployment") -> None:
+    """Developer guide, "Amazon ECS service deployment state change events"."""
+    arn = service.view["serviceArn"]
+    region, account = arn.split(":")[3:5]
+    detail = {
+        "eventType": "ERROR",
+        "eventName": "SERVICE_DEPLOYMENT_FAILED",
+        "deploymentId": deployment.id,
+        "updatedAt": now(),
+        "reason": "ECS deployment circuit breaker: task failed to start.",
+    }
+    happenings.report(account, region, "aws.ecs", "ECS Deployment State Change", [arn], detail)
+
+
 def _broken(service: Service) -> bool:
     """The circuit breaker: gives up after as many failed tasks as AWS would. True when it just did."""
     primary, breaker = service.deployments[0], service.view["deploymentConfiguration"].get("deploymentCircuitBreaker") or {}
@@ -546,6 +570,7 @@ def _broken(service: Service) -> bool:
         return False
     primary.finish("FAILED", "ECS deployment circuit breaker: tasks failed to start.")
     service.say(f"(deployment {primary.id}) deployment failed: tasks failed to start.")
+    _report_failure(service, primary)
     good = next((d for d in reversed(service.history) if d.rollout == "COMPLETED"), None)
     if not breaker.get("rollback") or good is None:
         return True

@@ -50,6 +50,29 @@ class Alarms(Case):
         self.put("state", Threshold=5, TreatMissingData="ignore")
         self.assertEqual(self.described("state")["StateValue"], "ALARM")
 
+    def test_a_composite_alarm_goes_before_its_children(self):
+        self.put("under-a")
+        self.put("under-b")
+        put, ask = self.cloudwatch.put_composite_alarm, {"AlarmName": "under-both"}
+        self.refused("ValidationError", put, 400, "do not exist", **ask, AlarmRule='ALARM("under-nobody")')
+        for nonsense in ("ALARM under-a", 'ALARM("under-a") XOR ALARM("under-b")', " "):
+            self.refused("ValidationError", put, 400, **ask, AlarmRule=nonsense)
+        rule = 'ALARM("under-a") OR ALARM(under-b)'
+        put(**ask, AlarmRule=rule)
+        delete = self.cloudwatch.delete_alarms
+        try:
+            told = self.cloudwatch.describe_alarms(AlarmNames=["under-both"], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"][0]
+            self.assertEqual(told["AlarmRule"], rule)
+            self.refused("ValidationError", delete, 400, "composite alarm(s) depending on it", AlarmNames=["under-a"])
+            self.cloudwatch.set_alarm_state(AlarmName="under-b", StateValue="ALARM", StateReason="a test")
+            state = lambda: self.cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"][0]["StateValue"]
+            self.assertEqual(self.until(lambda: state() == "ALARM", "in alarm"), True)
+            put(AlarmName="under-other", AlarmRule="FALSE AND NOT TRUE")
+            self.refused("ValidationError", delete, 400, "more than one", AlarmNames=["under-both", "under-other"])
+            delete(AlarmNames=["under-other"])
+        finally:
+            delete(AlarmNames=["under-both", "under-a"])
+
     def test_composite_alarms_are_told_when_asked_for(self):
         self.put("types-child")
         rule = f'ALARM("{ARN}types-child")'

@@ -1,3 +1,4 @@
+import json
 from typing import ClassVar
 
 from tests.aws import Case
@@ -379,6 +380,33 @@ class Failures(Case):
         stopped = self.ecs.list_tasks(cluster="first", desiredStatus="STOPPED")["taskArns"]
         task = self.ecs.describe_tasks(cluster="first", tasks=stopped[:1])["tasks"][0]
         self.assertEqual((task["stopCode"], task["containers"][0]["exitCode"]), ("EssentialContainerExited", 1))
+
+    def test_what_fails_is_reported_to_eventbridge(self):
+        queue = self.sqs.create_queue(QueueName="failures")["QueueUrl"]
+        self.addCleanup(self.sqs.delete_queue, QueueUrl=queue)
+        arn = "arn:aws:sqs:us-east-1:000000000000:failures"
+        self.events.put_rule(Name="failures", EventPattern=json.dumps({"source": ["aws.ecs"]}))
+        self.events.put_targets(Rule="failures", Targets=[{"Id": "q", "Arn": arn}])
+        self.addCleanup(self.events.delete_rule, Name="failures")
+        self.addCleanup(self.events.remove_targets, Rule="failures", Ids=["q"])
+        c = Cluster(self, "reported")
+        c.register("app:crash")
+        service = c.create(deploymentConfiguration=self.breaker)["serviceArn"]
+        self.until(lambda: c.look()["deployments"][0]["rolloutState"] == "FAILED", "failed")
+        seen: list[dict] = []
+
+        def told() -> bool:
+            answer = self.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+            seen.extend(json.loads(one["Body"]) for one in answer.get("Messages", []))
+            return any(one["detail-type"] == "ECS Deployment State Change" for one in seen) and len(seen) > 3
+
+        self.until(told, "told")
+        failure = next(one for one in seen if one["detail-type"] == "ECS Deployment State Change")
+        self.assertEqual((failure["source"], failure["resources"]), ("aws.ecs", [service]))
+        self.assertEqual(failure["detail"]["eventName"], "SERVICE_DEPLOYMENT_FAILED")
+        stop = next(one["detail"] for one in seen if one["detail-type"] == "ECS Task State Change")
+        self.assertEqual((stop["stopCode"], stop["group"]), ("EssentialContainerExited", "service:web"))
+        self.assertEqual(stop["containers"][0]["exitCode"], 1)
 
     def test_what_crashes_writes_to_its_log(self):
         logs = self.server.client("logs")

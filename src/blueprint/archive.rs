@@ -75,7 +75,7 @@ pub fn expand(
             "key": key,
             "start": start,
         });
-        let target = Target { function: function.clone().attr("arn"), input: Some(input) };
+        let target = Target::function(function.clone().attr("arn"), input);
         let what = if start { "Archives databases" } else { "Writes manifests of what was archived" };
         let events = EventRule {
             pattern: json!({}),

@@ -124,7 +124,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
     for one in rotated {
         let names: Vec<String> = one.users.iter().map(|user| Ref::<Service>::to(*user).attr("name").to_string()).collect();
         let input = json!({"cluster": Ref::<Cluster>::to("main").attr("name"), "services": names});
-        let target = Target { function: function.clone().attr("arn"), input: Some(input) };
+        let target = Target::function(function.clone().attr("arn"), input);
         let rule = EventRule {
             pattern: pattern(&one.secret),
             schedule: String::new(),

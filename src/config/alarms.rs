@@ -27,6 +27,8 @@ pub struct Alarms {
     /// The ARNs of further SNS topics that are told, at most four, in the stack's region. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
+    /// Whether alarms that tell together tell each by itself, too. Default: `false`.
+    pub each: bool,
     /// Thresholds of the alarms of services.
     pub services: ServiceAlarms,
     /// Thresholds of the alarms of the load balancer.
@@ -89,6 +91,12 @@ thresholds! {
         latency: Time = 2.0,
         /// The number of tasks that fail their health checks for 10 minutes.
         unhealthy: Count = 0.0,
+        /// The number of tasks in 15 minutes that end by themselves or cannot start.
+        restarts: Count = 2.0,
+        /// Whether deployments that fail are told.
+        deployments: Switch = 0.0,
+        /// Whether the alarms of a service tell by one alarm for all of them, and not each by itself. Only where there are several.
+        together: Switch = 0.0,
     }
 }
 

@@ -73,6 +73,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/elbv2/tags.py",
     "stack_local/elbv2/targets.py",
     "stack_local/flow_logs.py",
+    "stack_local/happenings.py",
     "stack_local/iam.py",
     "stack_local/interfaces.py",
     "stack_local/kms.py",

@@ -39,6 +39,8 @@ def there(namespace, of):
         return len(client("elasticache").describe_cache_clusters(CacheClusterId=of["CacheClusterId"])["CacheClusters"]) == 1
     if namespace == "AWS/NATGateway":
         return client("ec2").describe_nat_gateways(NatGatewayIds=[of["NatGatewayId"]])["NatGateways"][0]["State"] == "available"
+    if namespace == "AWS/Events":
+        return bool(client("events").describe_rule(Name=of["RuleName"])["Arn"])
     if namespace == "AWS/SQS":
         return bool(client("sqs").get_queue_url(QueueName=of["QueueName"])["QueueUrl"])
     return False
@@ -88,11 +90,13 @@ fn every_part_is_watched_and_told_of() {
     s.assert_in_step();
     let found = alarms(&s);
     let all = found.as_object().unwrap();
-    assert!(all.len() == 27, "{:?}", all.keys().collect::<Vec<_>>());
+    assert!(all.len() == 29, "{:?}", all.keys().collect::<Vec<_>>());
     let topic = format!("arn:aws:sns:us-east-1:{}:shop-alarms", s.account.id);
     for (name, alarm) in all {
         assert_eq!(alarm["exists"], true, "{name}: {alarm}");
-        assert_eq!(alarm["actions"], json!([[topic], [topic]]), "{name}");
+        // Those of a service tell together.
+        let told = if name.starts_with("shop-service-") { json!([[], []]) } else { json!([[topic], [topic]]) };
+        assert_eq!(alarm["actions"], told, "{name}");
         assert_eq!(alarm["missing"], "notBreaching", "{name}");
         assert_eq!(alarm["key"], format!("cloudwatch.alarm/{}", name.strip_prefix("shop-").unwrap()), "{name}");
     }
@@ -108,7 +112,12 @@ fn every_part_is_watched_and_told_of() {
     edit(&s, "errors: 10", "errors: 20", &["update cloudwatch.alarm/load-balancer-main-errors"]);
     assert_eq!(alarms(&s)["shop-load-balancer-main-errors"]["threshold"], 20.0);
     let off = "errors: 20 }, off: [services.worker.cpu]";
-    edit(&s, "errors: 20 }", off, &["delete cloudwatch.alarm/service-worker-cpu"]);
+    edit(
+        &s,
+        "errors: 20 }",
+        off,
+        &["delete cloudwatch.alarm/service-worker-cpu", "update cloudwatch.composite_alarm/service-worker"],
+    );
 
     s.account.boto3(BY_HAND, &Value::Null);
     assert_eq!(s.changes(), ["update cloudwatch.alarm/database-main-cpu", "update cloudwatch.alarm/queue-orders-age"]);
@@ -131,7 +140,7 @@ fn every_part_is_watched_and_told_of() {
     s.write("off: [services.worker.cpu]", "off: []");
     s.write("  worker: { image: \"nginx:1.27\" }\n", "");
     let changes = s.changes();
-    for word in ["memory", "running"] {
+    for word in ["memory", "restarts", "running"] {
         assert!(changes.contains(&format!("delete cloudwatch.alarm/service-worker-{word}")), "{changes:?}");
     }
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).ok();
@@ -278,4 +287,181 @@ client("rds").create_event_subscription(SubscriptionName="shop-databases", SnsTo
     assert_eq!(reports(&s), before);
     s.place.stack(DESTROY).ok();
     assert_eq!(reports(&s), before);
+}
+
+const SERVICES: &str = r#"
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: single }
+alarms: { email: [ops@example.com] }
+services:
+  worker: { image: "nginx:1.27" }
+"#;
+
+/// A queue gets what the topic is told, and what the rule for restarts counts.
+const LISTEN: &str = r#"
+sqs, sns, events = client("sqs"), client("sns"), client("events")
+queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+topic = next(one["TopicArn"] for one in sns.list_topics()["Topics"] if one["TopicArn"].endswith(":shop-alarms"))
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+events.put_targets(Rule="shop-restarts-worker", Targets=[{"Id": "heard", "Arn": arn}])
+"#;
+
+/// What the queue has got, and nothing else: sentences of deployments, and the codes of tasks that ended.
+const HEARD: &str = r#"
+import json, time
+sqs = client("sqs")
+queue = sqs.get_queue_url(QueueName="heard")["QueueUrl"]
+result = {"told": [], "counted": []}
+for attempt in range(100):
+    for one in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+        body = json.loads(one["Body"])
+        if isinstance(body, str):
+            result["told"].append(body)
+        else:
+            result["counted"].append([body["detail"]["group"], body["detail"]["stopCode"]])
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+    if result["told"] and len(result["counted"]) >= 3:
+        break
+    time.sleep(0.1)
+"#;
+
+/// A deployment by someone else whose image crashes.
+const BROKEN: &str = r#"
+ecs = client("ecs")
+service = ecs.describe_services(cluster="shop", services=["shop-worker"])["services"][0]
+before = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+names = ("family", "executionRoleArn", "networkMode", "containerDefinitions", "requiresCompatibilities", "cpu", "memory")
+fields = {name: before[name] for name in names if name in before}
+fields["containerDefinitions"][0]["image"] = "app:crash"
+broken = ecs.register_task_definition(**fields)["taskDefinition"]["taskDefinitionArn"]
+ecs.update_service(cluster="shop", service="shop-worker", taskDefinition=broken, desiredCount=1)
+for attempt in range(20):
+    ecs.describe_services(cluster="shop", services=["shop-worker"])
+"#;
+
+#[test]
+fn deployments_that_fail_are_told() {
+    let s = Subject::new(SERVICES);
+    s.apply();
+    s.assert_in_step();
+    s.account.boto3(LISTEN, &Value::Null);
+    // Who listens besides is drift.
+    assert!(s.changes().contains(&"update events.rule/restarts-worker".to_owned()), "{:?}", s.changes());
+    s.account.boto3("client('ecs').update_service(cluster='shop', service='shop-worker', desiredCount=0)", &Value::Null);
+    s.account.boto3(BROKEN, &Value::Null);
+    let heard = s.account.boto3(HEARD, &Value::Null);
+    let told = heard["told"][0].as_str().unwrap();
+    let service = format!("arn:aws:ecs:us-east-1:{}:service/shop/shop-worker", s.account.id);
+    let sentence = format!("A deployment of {service} failed: ECS deployment circuit breaker: task failed to start. (ecs-svc/");
+    assert!(told.starts_with(&sentence), "{heard}");
+    let counted = heard["counted"].as_array().unwrap();
+    assert!(counted.len() >= 3, "{heard}");
+    // A task that was scaled away is not counted.
+    assert!(counted.iter().all(|one| *one == json!(["service:shop-worker", "EssentialContainerExited"])), "{heard}");
+    s.apply();
+    s.assert_in_step();
+    s.place.stack(DESTROY).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// What another client sees: of each composite alarm its rule and whom it tells, and which other alarms tell anybody.
+const TOGETHER: &str = r#"
+cloudwatch = client("cloudwatch")
+found = cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+last = lambda arns: [arn.rsplit(":", 1)[1] for arn in arns]
+result = {
+    "all": {one["AlarmName"]: [one["AlarmRule"], last(one["AlarmActions"]), last(one["OKActions"]), one["ActionsEnabled"]] for one in found["CompositeAlarms"]},
+    "each": sorted(one["AlarmName"] for one in found["MetricAlarms"] if one["AlarmActions"]),
+}
+"#;
+
+/// An alarm goes off: what the topic is told, by which alarm.
+const GOES_OFF: &str = r#"
+import json, time
+sqs, sns, cloudwatch = client("sqs"), client("sns"), client("cloudwatch")
+queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+topic = next(one["TopicArn"] for one in sns.list_topics()["Topics"] if one["TopicArn"].endswith(":shop-alarms"))
+subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})["SubscriptionArn"]
+cloudwatch.set_alarm_state(AlarmName=args, StateValue="ALARM", StateReason="a test")
+told, quiet = [], 0
+while quiet < 10:
+    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    told += [json.loads(one["Body"])["AlarmName"] for one in messages]
+    for one in messages:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+    quiet = 0 if messages else quiet + 1
+    time.sleep(0.1)
+sns.unsubscribe(SubscriptionArn=subscription)
+result = sorted(told)
+"#;
+
+const TOGETHER_BY_HAND: &str = r#"
+cloudwatch = client("cloudwatch")
+cloudwatch.put_composite_alarm(AlarmName="shop-service-worker", AlarmRule="FALSE", ActionsEnabled=False)
+"#;
+
+fn together(s: &Subject) -> Value {
+    s.account.boto3(TOGETHER, &Value::Null)
+}
+
+#[test]
+fn one_alarm_tells_for_a_service() {
+    let s = Subject::new(SERVICES);
+    s.apply();
+    s.assert_in_step();
+    let rule = |words: &[&str]| {
+        words.iter().map(|word| format!("ALARM(\"shop-service-worker-{word}\")")).collect::<Vec<_>>().join(" OR ")
+    };
+    let all = |words: &[&str]| json!({"shop-service-worker": [rule(words), ["shop-alarms"], ["shop-alarms"], true]});
+    const WORDS: [&str; 4] = ["cpu", "memory", "running", "restarts"];
+    assert_eq!(together(&s)["all"], all(&WORDS));
+    assert!(!together(&s)["each"].to_string().contains("service"), "{}", together(&s));
+    assert_eq!(s.account.boto3(GOES_OFF, &json!("shop-service-worker-cpu")), json!(["shop-service-worker"]));
+
+    s.account.boto3(TOGETHER_BY_HAND, &Value::Null);
+    assert_eq!(s.changes(), ["update cloudwatch.composite_alarm/service-worker"]);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(together(&s)["all"], all(&WORDS));
+
+    // CloudWatch refuses to delete what a rule names: the rule goes first.
+    let off = "email: [ops@example.com], off: [services.worker.cpu]";
+    let changes = ["delete cloudwatch.alarm/service-worker-cpu", "update cloudwatch.composite_alarm/service-worker"];
+    edit(&s, "email: [ops@example.com]", off, &changes);
+    assert_eq!(together(&s)["all"], all(&WORDS[1..]));
+    let each: Vec<String> =
+        ["memory", "restarts", "running"].iter().map(|word| format!("update cloudwatch.alarm/service-worker-{word}")).collect();
+    let each: Vec<&str> = each.iter().map(String::as_str).collect();
+    edit(&s, "off: [services.worker.cpu]", "off: [services.worker.cpu], each: true", &each);
+    assert_eq!(
+        s.account.boto3(GOES_OFF, &json!("shop-service-worker-memory")),
+        json!(["shop-service-worker", "shop-service-worker-memory"])
+    );
+    edit(&s, "each: true", "each: true, services: { together: off }", &["delete cloudwatch.composite_alarm/service-worker"]);
+    assert_eq!(together(&s)["all"], json!({}));
+    s.place.stack(DESTROY).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// The alarm of alarms is made once and goes before what it names, wherever a run is killed.
+#[test]
+fn a_killed_run_leaves_one_alarm_of_alarms() {
+    let s = Subject::new(SERVICES);
+    for reaches in [true, false] {
+        let makes = |call: &Call| call.name() == "cloudwatch:PutCompositeAlarm";
+        assert!(run_and_kill_when(&s, APPLY, reaches, makes), "{}", together(&s));
+    }
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(together(&s)["all"].as_object().unwrap().len(), 1);
+    for reaches in [true, false] {
+        let deletes = |call: &Call| call.name() == "cloudwatch:DeleteAlarms";
+        assert!(run_and_kill_when(&s, DESTROY, reaches, deletes), "{}", together(&s));
+    }
+    s.place.stack(DESTROY).ok();
+    assert_eq!(together(&s)["all"], json!({}));
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }

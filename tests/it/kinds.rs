@@ -145,6 +145,7 @@ const FIXTURES: &[Fixture] = &[
             nothing("sns.subscription/s", "its fields are its identity, and one of a topic under `resources` stays in AWS"),
             update("sqs.queue/q", "visibility_timeout", "60"),
             update("cloudwatch.alarm/a", "threshold", "600"),
+            update("cloudwatch.composite_alarm/c", "rule", r#""OK(\"${cloudwatch.alarm/a}\")""#),
             update("wafv2.ip_set/i", "addresses", r#"["192.0.2.0/24", "198.51.100.0/24"]"#),
             update("wafv2.web_acl/w", "metrics", "false"),
             update("wafv2.association/a", "web_acl", r#""wafv2.web_acl/other""#),

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aws_sdk_cloudwatch::types::{
-    self as sdk, ComparisonOperator, Dimension, MetricAlarm, MetricDataQuery, MetricStat, StandardUnit, Statistic, Tag,
+    self as sdk, AlarmType, ComparisonOperator, CompositeAlarm, Dimension, MetricAlarm, MetricDataQuery, MetricStat,
+    StandardUnit, Statistic, Tag,
 };
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -23,12 +25,12 @@ use crate::engine::{Diff, Observed, Pause, Readiness, Ref, Resource, Result, Rul
 
 /// The maximum length of a name, and of alarms that one call names
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>).
-const NAME: usize = 255;
+pub(super) const NAME: usize = 255;
 const NAMED: usize = 100;
 /// The maxima of `PutMetricAlarm`
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>).
-const DESCRIPTION: usize = 1024;
-const ACTIONS: usize = 5;
+pub(super) const DESCRIPTION: usize = 1024;
+pub(super) const ACTIONS: usize = 5;
 const DIMENSIONS: usize = 30;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
@@ -137,7 +139,31 @@ pub struct Live {
     pub arn: String,
 }
 
-fn tags_to_sdk(tags: &Tags) -> Vec<Tag> {
+impl Live {
+    /// Returns those of an alarm with this name.
+    pub(super) fn of(cx: &Cx, name: String) -> Live {
+        let scope = &cx.scope;
+        let arn = format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", scope.partition, scope.region, scope.account);
+        Live { id: name, arn }
+    }
+}
+
+/// Applies the difference of the tags.
+pub(super) async fn retag(cx: &Cx, live: &Live, desired: &Tags, diff: &Diff) -> Result<()> {
+    let cloudwatch = &cx.cloud.cloudwatch;
+    let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
+    if !edit.write.is_empty() {
+        let call = cloudwatch.tag_resource().resource_arn(&live.arn).set_tags(Some(tags_to_sdk(&edit.write)));
+        call.send().await.map_err(failed("cloudwatch:TagResource"))?;
+    }
+    if !edit.remove.is_empty() {
+        let call = cloudwatch.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
+        call.send().await.map_err(failed("cloudwatch:UntagResource"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn tags_to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
@@ -174,7 +200,7 @@ fn is_extended(statistic: &str) -> bool {
 }
 
 /// Returns what an action is in a plan: a topic by its reference.
-fn action(arn: &str) -> String {
+pub(super) fn action(arn: &str) -> String {
     let is_topic = arn.split(':').nth(2) == Some("sns");
     if is_topic { Ref::<Topic>::physical(arn).attr("arn").to_string() } else { arn.to_owned() }
 }
@@ -198,35 +224,53 @@ impl Metric {
     }
 }
 
-/// Reads every alarm that can be the stack's: by the prefix of its name, and by its tags under other names.
-async fn candidates(cx: &Cx) -> Result<Vec<MetricAlarm>> {
+/// The alarms of an account that can be the stack's.
+#[derive(Debug, Default)]
+pub(super) struct All {
+    pub metrics: Vec<MetricAlarm>,
+    pub composites: Vec<CompositeAlarm>,
+}
+
+/// Reads every alarm that can be the stack's: by the prefix of its name, and by its tags under other names. Both sorts have one answer.
+pub(super) async fn all(cx: &Cx) -> Result<Arc<All>> {
+    cx.reads.once("cloudwatch.alarms", candidates(cx)).await
+}
+
+async fn candidates(cx: &Cx) -> Result<All> {
     const OP: &str = "cloudwatch:DescribeAlarms";
+    // Without a word only those of metrics are told.
+    let types = || Some(vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm]);
     let prefix = cx.scope.prefix();
     let tagged = tag_index::candidates(cx).await?;
     let tagged: BTreeSet<&str> =
         tagged.keys().filter(|arn| arn.contains(":cloudwatch:")).filter_map(|arn| Some(arn.split_once(":alarm:")?.1)).collect();
     let known = tag_index::of(cx, "cloudwatch").await.is_some();
+    let mut found = All::default();
     if known && tagged.is_empty() {
-        return Ok(Vec::new());
+        return Ok(found);
     }
-    let mut found = Vec::new();
-    let mut pages = cx.cloud.cloudwatch.describe_alarms().alarm_name_prefix(&prefix).into_paginator().send();
+    let mut pages =
+        cx.cloud.cloudwatch.describe_alarms().set_alarm_types(types()).alarm_name_prefix(&prefix).into_paginator().send();
     while let Some(page) = pages.next().await {
-        found.extend(page.map_err(failed(OP))?.metric_alarms.unwrap_or_default());
+        let page = page.map_err(failed(OP))?;
+        found.metrics.extend(page.metric_alarms.unwrap_or_default());
+        found.composites.extend(page.composite_alarms.unwrap_or_default());
     }
-    found.retain(|alarm| {
-        let name = alarm.alarm_name().unwrap_or_default();
-        tagged.contains(name) || !known && names::begins(&prefix, name, NAME)
-    });
+    let may_be_ours =
+        |name: Option<&str>| name.is_some_and(|name| tagged.contains(name) || !known && names::begins(&prefix, name, NAME));
+    found.metrics.retain(|alarm| may_be_ours(alarm.alarm_name()));
+    found.composites.retain(|alarm| may_be_ours(alarm.alarm_name()));
     let others: Vec<String> = tagged.into_iter().filter(|name| !name.starts_with(&prefix)).map(str::to_owned).collect();
     for names in others.chunks(NAMED) {
-        let call = cx.cloud.cloudwatch.describe_alarms().set_alarm_names(Some(names.to_vec()));
-        found.extend(call.send().await.map_err(failed(OP))?.metric_alarms.unwrap_or_default());
+        let call = cx.cloud.cloudwatch.describe_alarms().set_alarm_types(types()).set_alarm_names(Some(names.to_vec()));
+        let page = call.send().await.map_err(failed(OP))?;
+        found.metrics.extend(page.metric_alarms.unwrap_or_default());
+        found.composites.extend(page.composite_alarms.unwrap_or_default());
     }
     Ok(found)
 }
 
-async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+pub(super) async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     if let Some(known) = tag_index::tags(cx, "cloudwatch", arn).await {
         return Ok(known);
     }
@@ -235,13 +279,13 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     Ok(from_pairs(tags.iter().map(|t| (t.key(), t.value()))))
 }
 
-async fn observed(cx: &Cx, alarm: MetricAlarm) -> Result<Option<Observed<Alarm>>> {
+async fn observed(cx: &Cx, alarm: &MetricAlarm) -> Result<Option<Observed<Alarm>>> {
     let (Some(name), Some(arn)) = (alarm.alarm_name.clone(), alarm.alarm_arn.clone()) else { return Ok(None) };
     let tags = tags_of(cx, &arn).await?;
     Ok(Some(Observed {
         claim: names::claim(cx, cx.scope.claim(Alarm::KIND, &tags, false), &tags, &name, NAME),
         live: Live { id: name, arn },
-        fields: Alarm::from_sdk(&alarm, tags),
+        fields: Alarm::from_sdk(alarm, tags),
         state: Readiness::Ready,
     }))
 }
@@ -408,33 +452,22 @@ impl Resource for Alarm {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let all = try_join_all(candidates(cx).await?.into_iter().map(|alarm| observed(cx, alarm))).await?;
+        let all = all(cx).await?;
+        let all = try_join_all(all.metrics.iter().map(|alarm| observed(cx, alarm))).await?;
         Ok(all.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let name = names::name(cx, NAME);
         self.put(cx, &name, Some(tags_to_sdk(&self.tags))).await?;
-        let scope = &cx.scope;
-        let arn = format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", scope.partition, scope.region, scope.account);
-        Ok(Live { id: name, arn })
+        Ok(Live::of(cx, name))
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         if diff.touches_other_than(&["tags"]) {
             self.put(cx, &live.id, None).await?;
         }
-        let cloudwatch = &cx.cloud.cloudwatch;
-        if let Some(edit) = TagEdit::of(diff, &self.tags) {
-            if !edit.write.is_empty() {
-                let call = cloudwatch.tag_resource().resource_arn(&live.arn).set_tags(Some(tags_to_sdk(&edit.write)));
-                call.send().await.map_err(failed("cloudwatch:TagResource"))?;
-            }
-            if !edit.remove.is_empty() {
-                let call = cloudwatch.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
-                call.send().await.map_err(failed("cloudwatch:UntagResource"))?;
-            }
-        }
+        retag(cx, live, &self.tags, diff).await?;
         Ok(live.clone())
     }
 
@@ -446,7 +479,7 @@ impl Resource for Alarm {
 }
 
 /// What actions stand for.
-const TOPIC: &[(&str, &str)] = &[("sns.topic", "arn")];
+pub(super) const TOPIC: &[(&str, &str)] = &[("sns.topic", "arn")];
 
 impl AwsKind for Alarm {
     const MARK: Mark = Mark::Name;

@@ -1,9 +1,9 @@
 //! The controls of alarms: <https://docs.aws.amazon.com/securityhub/latest/userguide/cloudwatch-controls.html>.
 
-use super::Alarm;
+use super::{Alarm, CompositeAlarm};
 use crate::aws::control::Severity::High;
 use crate::aws::control::{Breach, Control, View};
-use crate::engine::Result;
+use crate::engine::{Key, Resource, Result};
 
 pub(super) static CONTROLS: &[Control] = &[
     Control::new(
@@ -23,11 +23,20 @@ pub(super) static CONTROLS: &[Control] = &[
 ];
 
 fn silent(view: &View) -> Result<Vec<Breach>> {
-    let all = view.all::<Alarm>()?.into_iter().filter(|(_, alarm)| alarm.actions.is_empty());
-    Ok(all.map(|(key, _)| Breach::new(key, "it does nothing when it goes off")).collect())
+    let composites: Vec<_> = view.raw(CompositeAlarm::KIND).collect();
+    // A composite alarm tells of those in its rule.
+    let told = |key: &Key| composites.iter().any(|composite| view.refers(composite, key));
+    let alone =
+        view.all::<Alarm>()?.into_iter().filter(|(key, alarm)| alarm.actions.is_empty() && !told(key)).map(|(key, _)| key);
+    let silent = view.all::<CompositeAlarm>()?.into_iter().filter(|(_, alarm)| alarm.actions.is_empty()).map(|(key, _)| key);
+    Ok(alone.chain(silent).map(|key| Breach::new(key, "it does nothing when it goes off")).collect())
 }
 
 fn off(view: &View) -> Result<Vec<Breach>> {
-    let all = view.all::<Alarm>()?.into_iter().filter(|(_, alarm)| alarm.enabled == Some(false));
-    Ok(all.map(|(key, _)| Breach::new(key, "`enabled` is `false`").mend(&["enabled"], true)).collect())
+    let all = view.all::<Alarm>()?.into_iter().map(|(key, alarm)| (key, alarm.enabled));
+    let all = all.chain(view.all::<CompositeAlarm>()?.into_iter().map(|(key, alarm)| (key, alarm.enabled)));
+    Ok(all
+        .filter(|(_, enabled)| *enabled == Some(false))
+        .map(|(key, _)| Breach::new(key, "`enabled` is `false`").mend(&["enabled"], true))
+        .collect())
 }

@@ -1,13 +1,16 @@
 //! What alarms are billed for (<https://aws.amazon.com/cloudwatch/pricing/>): each metric that one looks at, at another price where that is
 //! more often than once a minute. Dashboards are billed by the piece, beyond three of an account.
 
-use super::{Alarm, Dashboard};
+use super::{Alarm, CompositeAlarm, Dashboard};
 use crate::aws::billed::{Object, Whole};
 use crate::prices::{Decimal, Part};
 
 pub(super) fn bill(object: &Object, _: &Whole) -> Vec<Part> {
     if object.of::<Dashboard>().is_some() {
         return vec![Part::new("AmazonCloudWatch", "CloudWatch-Dashboard-Month", Decimal::ONE, "dashboard")];
+    }
+    if object.of::<CompositeAlarm>().is_some() {
+        return vec![Part::new("AmazonCloudWatch", "CloudWatch-Alarm-Composite-Month", Decimal::ONE, "composite alarm")];
     }
     let Some(alarm) = object.of::<Alarm>() else { return Vec::new() };
     let metrics = Decimal::of(alarm.metrics.len().max(1) as u64);

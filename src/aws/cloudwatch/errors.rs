@@ -4,7 +4,7 @@ use crate::aws::call::error::{Row, table};
 use crate::engine::Class;
 
 pub(in crate::aws) const ERRORS: &[Row] = &[
-    // A composite alarm of someone else names it in its rule.
+    // A composite alarm of someone else names it in its rule (ekristen/aws-nuke#462).
     Row::codes(&["cloudwatch:DeleteAlarms"], &["ValidationError"], Class::Blocked).and_says("composite alarm"),
     // Other tags are being written (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_TagResource.html>).
     Row::codes(&["cloudwatch:TagResource", "cloudwatch:UntagResource"], &["ConflictException"], Class::NotYet),

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod body;
+mod composite;
 mod controls;
 mod cost;
 mod dashboard;
@@ -9,6 +10,7 @@ pub(in crate::aws) mod errors;
 pub mod metrics;
 
 pub use alarm::{Alarm, Metric};
+pub use composite::CompositeAlarm;
 pub use dashboard::{Dashboard, console};
 
 use crate::aws::call::rate_limit::{Rates, rate};
@@ -22,5 +24,5 @@ pub(super) static WING: Wing = Wing {
     rates: Some(Rates { service: "CloudWatch", asking: rate(9, 9), changing: rate(3, 3) }),
     bill: cost::bill,
     controls: controls::CONTROLS,
-    ..Wing::of(&[KindRow::of::<Alarm>(), KindRow::of::<Dashboard>()])
+    ..Wing::of(&[KindRow::of::<Alarm>(), KindRow::of::<CompositeAlarm>(), KindRow::of::<Dashboard>()])
 };

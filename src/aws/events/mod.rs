@@ -4,7 +4,7 @@ mod checks;
 pub(in crate::aws) mod errors;
 mod rule;
 
-pub use rule::{EventRule, Target};
+pub use rule::{EventRule, Target, Transform};
 
 use crate::aws::wing::{KindRow, Wing};
 

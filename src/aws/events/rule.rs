@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_sdk_eventbridge::types::{RuleState, Tag, Target as SdkTarget};
+use aws_sdk_eventbridge::types::{InputTransformer, RuleState, Tag, Target as SdkTarget};
 use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -14,6 +14,7 @@ use crate::aws::lambda::Function;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::sns::Topic;
 use crate::aws::spelling::Wrong;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
@@ -66,15 +67,35 @@ fn is_schedule(text: &str) -> bool {
     inner("rate").is_some_and(is_rate) || inner("cron").is_some_and(|cron| cron.split_whitespace().count() == 6)
 }
 
-/// A target that gets the events.
+/// A target that gets the events: a function or a topic.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// The function that is called: its ARN.
-    pub function: Ref<Function>,
-    /// The input of the function. Left out: the event.
+    /// The function that is called: its ARN. Left out: it is a `topic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<Ref<Function>>,
+    /// The topic that is told: its ARN. Its policy must let `events.amazonaws.com` publish, without any condition. Left out: it is a
+    /// `function`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Ref<Topic>>,
+    /// What the target gets. Left out: the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
+    /// What the target gets, with parts of the event in it. Left out: `input`, or the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
+}
+
+/// A text with parts of the event in it
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html>).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transform {
+    /// Parts of the event by names of your choice: `{ reason: "$.detail.reason" }`. Left out: none.
+    #[serde(default)]
+    pub parts: BTreeMap<String, String>,
+    /// What the target gets, as JSON: a text in quotes, `"It failed: <reason>"`, or an object. `<reason>` stands for that part.
+    pub template: String,
 }
 
 /// The attributes that other objects refer to.
@@ -150,8 +171,6 @@ async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
     };
     let (tags, targets) = tokio::try_join!(tags, async { present(targets(cx, name).await) })?;
     let tags = from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value()))));
-    let target =
-        |t: SdkTarget| (t.id, Target { function: Ref::physical(t.arn).attr("arn"), input: t.input.as_deref().map(parsed) });
     Ok(Some(Observed {
         claim: names::claim(cx, cx.scope.claim(EventRule::KIND, &tags, false), &tags, name, NAME),
         live: Live { id: name.to_owned(), arn },
@@ -160,11 +179,61 @@ async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
             schedule: found.schedule_expression.clone().unwrap_or_default(),
             enabled: Some(found.state() != Some(&RuleState::Disabled)),
             description: found.description.clone(),
-            targets: targets.into_iter().map(target).collect(),
+            targets: targets.into_iter().map(Target::from_sdk).collect(),
             tags,
         },
         state: Readiness::Ready,
     }))
+}
+
+impl Target {
+    /// Returns a function that is called with an input.
+    pub fn function(function: Ref<Function>, input: Value) -> Target {
+        Target { function: Some(function), topic: None, input: Some(input), transform: None }
+    }
+
+    /// Returns its ARN.
+    fn arn(&self) -> Result<&str> {
+        let neither = || Error::internal("a target is neither a function nor a topic");
+        let function = self.function.as_ref().map(Ref::id);
+        function.or_else(|| self.topic.as_ref().map(Ref::id)).ok_or_else(neither)?
+    }
+
+    fn to_sdk(&self, id: &str) -> Result<SdkTarget> {
+        let transformer = |transform: &Transform| {
+            let parts = transform.parts.iter().map(|(name, path)| (name.clone(), path.clone())).collect();
+            let parts = Some(parts).filter(|parts: &HashMap<_, _>| !parts.is_empty());
+            let made = InputTransformer::builder().set_input_paths_map(parts).input_template(&transform.template).build();
+            made.map_err(invalid)
+        };
+        let transformer = self.transform.as_ref().map(transformer).transpose()?;
+        let target = SdkTarget::builder().id(id).arn(self.arn()?).set_input(self.input.as_ref().map(Value::to_string));
+        target.set_input_transformer(transformer).build().map_err(invalid)
+    }
+
+    fn from_sdk(target: SdkTarget) -> (String, Target) {
+        let is_topic = target.arn.split(':').nth(2) == Some("sns");
+        let transform = target.input_transformer.map(|transformer| Transform {
+            parts: transformer.input_paths_map.unwrap_or_default().into_iter().collect(),
+            template: transformer.input_template,
+        });
+        let found = Target {
+            function: (!is_topic).then(|| Ref::physical(&target.arn).attr("arn")),
+            topic: is_topic.then(|| Ref::physical(&target.arn).attr("arn")),
+            input: target.input.as_deref().map(parsed),
+            transform,
+        };
+        (target.id, found)
+    }
+
+    /// Returns what is wrong with it.
+    fn refused(&self) -> Option<&'static str> {
+        if self.function.is_some() == self.topic.is_some() {
+            return Some("a target is a `function` or a `topic`");
+        }
+        let both = self.input.is_some() && self.transform.is_some();
+        both.then_some("it has an `input` or a `transform`, not both")
+    }
 }
 
 impl EventRule {
@@ -187,11 +256,7 @@ impl EventRule {
         if self.targets.is_empty() {
             return Ok(());
         }
-        let one = |(id, target): (&String, &Target)| {
-            let input = target.input.as_ref().map(Value::to_string);
-            SdkTarget::builder().id(id).arn(target.function.id()?).set_input(input).build().map_err(invalid)
-        };
-        let all = self.targets.iter().map(one).collect::<Result<Vec<_>>>()?;
+        let all = self.targets.iter().map(|(id, target)| target.to_sdk(id)).collect::<Result<Vec<_>>>()?;
         let answer = cx.cloud.events.put_targets().rule(name).set_targets(Some(all)).send().await.map_err(failed(OP))?;
         match answer.failed_entries().first() {
             Some(one) => Err(entry(ERRORS, OP, one.error_code(), one.error_message())),
@@ -210,13 +275,19 @@ impl Resource for EventRule {
         Rule::exact("pattern.*.*.*"),
         Rule::exact("pattern.*.*.*.*"),
         Rule::exact("targets"),
+        Rule::exact("targets.*.transform"),
         Rule::after_create("targets"),
         Rule::takes("targets.*.function", &[("lambda.function", "arn")]),
+        Rule::takes("targets.*.topic", &[("sns.topic", "arn")]),
         Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(1, 1);
     type Cloud = Clients;
     type Live = Live;
+
+    fn refused(&self) -> Option<(&'static str, String)> {
+        self.targets.iter().find_map(|(name, target)| Some(("targets", format!("`{name}`: {}", target.refused()?))))
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let names = candidates(cx).await?;
@@ -306,6 +377,34 @@ mod tests {
         assert_eq!(paths(with("/detail/more", json!(["1"]))), ["pattern.detail.more"]);
         assert_eq!(paths(with("/detail/name/more", json!(["1"]))), ["pattern.detail.name.more"]);
         assert_eq!(paths(with("/source", json!(["aws.rds", "aws.ec2"]))), ["pattern.source"]);
+    }
+
+    #[test]
+    fn a_target_is_a_function_or_a_topic() {
+        let transform = json!({"parts": {"reason": "$.detail.reason"}, "template": "\"It failed: <reason>\""});
+        let wanted = json!({"pattern": {"source": ["aws.ecs"]}, "targets": {
+            "alarms": {"topic": "arn:aws:sns:us-east-1:1:alarms", "transform": transform},
+            "f": {"function": "arn:aws:lambda:us-east-1:1:function:f", "input": {"a": 1}},
+        }});
+        let rule: EventRule = serde_json::from_value(wanted.clone()).unwrap();
+        assert_eq!(rule.refused(), None);
+        let written: Vec<SdkTarget> = rule.targets.iter().map(|(id, target)| target.to_sdk(id).unwrap()).collect();
+        assert_eq!(written[0].input_transformer().unwrap().input_template(), "\"It failed: <reason>\"");
+        let changes = |targets: Vec<SdkTarget>| -> Vec<String> {
+            let read = EventRule { targets: targets.into_iter().map(Target::from_sdk).collect(), ..rule.clone() };
+            let found = diff(EventRule::RULES, &wanted, &serde_json::to_value(read).unwrap(), &Ids::default());
+            found.changes.into_iter().map(|change| change.path).collect()
+        };
+        assert_eq!(changes(written.clone()), Vec::<String>::new());
+        let moved = SdkTarget::builder().id("f").arn("arn:aws:sns:us-east-1:1:alarms").input("{\"a\":1}").build().unwrap();
+        assert_eq!(changes(vec![written[0].clone(), moved]), ["targets.f.function"]);
+        let refused = |target: Value| {
+            let rule = json!({"pattern": {"source": ["aws.ecs"]}, "targets": {"t": target}});
+            serde_json::from_value::<EventRule>(rule).unwrap().refused().map(|(_, why)| why)
+        };
+        assert_eq!(refused(json!({})).unwrap(), "`t`: a target is a `function` or a `topic`");
+        let both = json!({"topic": "arn:aws:sns:us-east-1:1:t", "input": {}, "transform": transform});
+        assert_eq!(refused(both).unwrap(), "`t`: it has an `input` or a `transform`, not both");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod edge;
 mod parts;
 mod reports;
 mod table;
+mod together;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use super::load_balancer::Balancer;
 use super::{nearest, policies};
 use crate::aws::Tags;
 use crate::aws::cloudwatch::{Alarm, Metric};
+use crate::aws::events::EventRule;
 use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
 use crate::config::alarms::Alarms;
@@ -51,6 +53,8 @@ struct Found {
     dimensions: BTreeMap<String, String>,
     /// How many bytes, or connections, a percent is, where CloudWatch counts in those.
     percent: Option<f64>,
+    /// The rule that counts what is watched, with its name, where no service of AWS does.
+    counted_by: Option<(String, EventRule)>,
 }
 
 impl Found {
@@ -60,7 +64,7 @@ impl Found {
 
     fn named(name: &str, of: &str, watch: &'static str, dimensions: &[(&str, String)]) -> Found {
         let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        Found { of: of.to_owned(), name: slug(name), watch: table::row(watch), dimensions, percent: None }
+        Found { of: of.to_owned(), name: slug(name), watch: table::row(watch), dimensions, percent: None, counted_by: None }
     }
 
     fn percent(self, percent: f64) -> Found {
@@ -144,12 +148,20 @@ pub fn expand(
     }
     let mut actions = section.topics.clone();
     actions.extend(topic.as_ref().map(|topic| topic.clone().attr("arn").to_string()));
-    for one in found {
-        let path = one.path();
-        let is_off = section.off.iter().any(|off| lies_in(&path, off));
-        if let Some(threshold) = section.threshold(one.watch.path).filter(|_| !is_off) {
-            graph.add(one.key(), ORIGIN, &one.alarm(threshold, &actions))?;
+    let is_off = |path: &str| section.off.iter().any(|off| lies_in(path, off));
+    let wanted = |one: Found| Some((section.threshold(one.watch.path).filter(|_| !is_off(&one.path()))?, one));
+    let wanted: Vec<(f64, Found)> = found.into_iter().filter_map(wanted).collect();
+    let together = together::of(&wanted, section);
+    for (threshold, one) in &wanted {
+        if let Some((name, rule)) = &one.counted_by {
+            graph.add(name.as_str(), ORIGIN, rule)?;
         }
+        let is_one_of_several = together.iter().any(|several| several.of == one.of);
+        let tells = if is_one_of_several && !section.each { &Vec::new() } else { &actions };
+        graph.add(one.key(), ORIGIN, &one.alarm(*threshold, tells))?;
+    }
+    for several in together {
+        graph.add(several.key(), ORIGIN, &several.alarm(&actions))?;
     }
     Ok(topic)
 }
@@ -167,7 +179,7 @@ fn topic(
     }
     let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
     let mut publishers = vec![publish(facts.scope)];
-    publishers.extend((!reported.is_empty()).then(|| publish_databases(facts.scope)));
+    publishers.extend(reports::publishers(reported, facts.scope));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
     publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));
     let topic = Topic {
@@ -200,17 +212,6 @@ fn publish(scope: &Scope) -> Value {
     })
 }
 
-/// Returns the statement that lets the account's databases, and what belongs to them, publish
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.GrantingPermissions.html>).
-fn publish_databases(scope: &Scope) -> Value {
-    let all = format!("arn:{}:rds:{}:{}:*", scope.partition, scope.region, scope.account);
-    json!({
-        "Sid": "DatabasesPublish", "Effect": "Allow", "Principal": {"Service": "events.rds.amazonaws.com"},
-        "Action": "sns:Publish", "Resource": "*",
-        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}, "ArnLike": {"aws:SourceArn": all}},
-    })
-}
-
 /// Returns the statement that lets the account's budgets publish
 /// (<https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html>).
 fn publish_budgets(scope: &Scope) -> Value {
@@ -234,7 +235,8 @@ fn publish_anomalies(scope: &Scope) -> Value {
 
 /// Returns a problem for each entry of `off` that is no alarm's.
 fn turns_off_nothing(section: &Alarms, stack: &Stack, found: &[Found], reported: &[Reported]) -> Vec<Problem> {
-    let paths: Vec<String> = found.iter().map(Found::path).chain(reported.iter().map(Reported::path)).collect();
+    let paths = found.iter().map(Found::path).chain(reported.iter().map(Reported::path)).chain(together::paths(found));
+    let paths: Vec<String> = paths.collect();
     let parts = || found.iter().map(|one| &one.of).chain(reported.iter().map(|one| &one.of));
     let known = || paths.iter().cloned().chain(parts().cloned());
     let wrong = |(at, off): (usize, &String)| {
@@ -268,7 +270,12 @@ fn is_elsewhere(stack: &Stack, off: &str) -> bool {
 
 /// Returns the text that stands for an attribute of an object of the stack.
 fn attribute<R: Resource>(node: &Node, attr: &'static str) -> String {
-    Ref::<R>::to(&node.key.name).attr(attr).to_string()
+    attribute_of::<R>(&node.key.name, attr)
+}
+
+/// Returns the same by the object's name.
+fn attribute_of<R: Resource>(name: &str, attr: &'static str) -> String {
+    Ref::<R>::to(name).attr(attr).to_string()
 }
 
 #[cfg(test)]

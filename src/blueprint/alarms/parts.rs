@@ -1,14 +1,20 @@
 //! Which alarms each object of the graph can have.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::databases::{connections, is_unlimited, memory, percent_of};
 use super::table::MEMCACHED_CPU;
 use super::{Found, Parts, attribute, edge, read};
+use crate::aws::Tags;
 use crate::aws::ecs::{self, Cluster};
 use crate::aws::elasticache::{self, ReplicationGroup};
+use crate::aws::events::EventRule;
 use crate::aws::lambda::Function;
 use crate::aws::rds::Instance;
 use crate::aws::sqs::Queue;
-use crate::engine::{Node, Resource, token};
+use crate::engine::{Node, Ref, Resource, token};
 
 /// Returns the alarms of everything.
 pub fn all(parts: &Parts<'_>) -> Vec<Found> {
@@ -44,6 +50,7 @@ fn service(parts: &Parts<'_>, node: &Node) -> Vec<Found> {
         watches.push("services.running");
     }
     let mut found: Vec<Found> = watches.into_iter().map(|watch| Found::new(node, watch, &dimensions)).collect();
+    found.push(restarts(&service, node));
     if let Some(balancer) = parts.balancer
         && let Some(targets) = balancer.targets.get(&node.key.name)
     {
@@ -53,6 +60,36 @@ fn service(parts: &Parts<'_>, node: &Node) -> Vec<Found> {
         found.extend(watches.map(|watch| Found::new(node, watch, &dimensions)));
     }
     found
+}
+
+/// Returns the alarm of tasks that end by themselves or cannot start. ECS counts no such thing, but reports each of them: a rule that has no
+/// target has a metric all the same.
+/// Those that the scheduler, a person or a deployment stops have other codes, and so have one-off tasks another group
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>,
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html>,
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>).
+fn restarts(service: &ecs::Service, node: &Node) -> Found {
+    let name = format!("restarts-{}", node.key.name);
+    let cluster = service.cluster.clone().attr("arn").to_string();
+    let rule = EventRule {
+        pattern: json!({
+            "source": ["aws.ecs"],
+            "detail-type": ["ECS Task State Change"],
+            "detail": {
+                "clusterArn": [cluster],
+                "group": [format!("service:{}", attribute::<ecs::Service>(node, "name"))],
+                "lastStatus": ["STOPPED"],
+                "stopCode": ["EssentialContainerExited", "TaskFailedToStart"],
+            },
+        }),
+        schedule: String::new(),
+        enabled: Some(true),
+        description: Some(format!("Counts tasks of {} that end by themselves or cannot start", node.origin)),
+        targets: BTreeMap::new(),
+        tags: Tags::new(),
+    };
+    let dimensions = [("RuleName", Ref::<EventRule>::to(&name).attr("id").to_string())];
+    Found { counted_by: Some((name, rule)), ..Found::new(node, "services.restarts", &dimensions) }
 }
 
 fn database(parts: &Parts<'_>, node: &Node) -> Vec<Found> {

@@ -1,11 +1,15 @@
-//! What services of AWS report by themselves, without a metric: RDS of databases and their parameter groups.
+//! What services of AWS report by themselves, without a metric: RDS of databases and their parameter groups, ECS of deployments.
+
+use serde_json::{Value, json};
 
 use super::{ORIGIN, Parts, attribute};
 use crate::aws::Tags;
+use crate::aws::ecs::Service;
+use crate::aws::events::{EventRule, Target, Transform};
 use crate::aws::rds::{EventSubscription, GROUPS, INSTANCES, Instance, ParameterGroup};
 use crate::aws::sns::Topic;
 use crate::config::alarms::Alarms;
-use crate::engine::{Error, Graph, Node, Ref, Resource, lies_in};
+use crate::engine::{Error, Graph, Node, Ref, Resource, Scope, lies_in};
 
 /// What is told of a database. RDS.20 asks for changes, failures and maintenance; the others mean work for someone, or that it was done.
 /// `notification` is left out: it tells each stop and start, as in an environment that sleeps.
@@ -14,6 +18,8 @@ const OF_INSTANCES: [&str; 7] =
     ["configuration change", "failover", "failure", "low storage", "maintenance", "read replica", "recovery"];
 /// What is told of a parameter group (RDS.21).
 const OF_GROUPS: [&str; 1] = ["configuration change"];
+/// The rule that waits for deployments that fail.
+const DEPLOYMENTS: &str = "failed-deployments";
 
 /// Something whose reports can be told.
 pub struct Reported {
@@ -37,12 +43,13 @@ impl Reported {
 /// Returns everything that reports.
 pub fn all(parts: &Parts<'_>) -> Vec<Reported> {
     let one = |node: &Node| {
-        let id = match node.key.kind.as_str() {
-            Instance::KIND => attribute::<Instance>(node, "id"),
-            ParameterGroup::KIND => attribute::<ParameterGroup>(node, "id"),
+        let (watch, id) = match node.key.kind.as_str() {
+            Instance::KIND => ("databases.events", attribute::<Instance>(node, "id")),
+            ParameterGroup::KIND => ("databases.events", attribute::<ParameterGroup>(node, "id")),
+            Service::KIND => ("services.deployments", attribute::<Service>(node, "arn")),
             _ => return None,
         };
-        Some(Reported { of: node.origin.clone(), watch: "databases.events", kind: node.key.kind.clone(), id })
+        Some(Reported { of: node.origin.clone(), watch, kind: node.key.kind.clone(), id })
     };
     parts.graph.nodes().filter_map(one).collect()
 }
@@ -53,12 +60,54 @@ pub fn wanted(all: Vec<Reported>, section: &Alarms) -> Vec<Reported> {
     all.into_iter().filter(|one| section.threshold(one.watch).is_some() && !is_off(one)).collect()
 }
 
-/// Adds what has the topic told: one subscription for all databases, and one for all their parameter groups, of which an account has 20.
+/// Returns what of one kind reports.
+fn of_kind(reported: &[Reported], kind: &str) -> Vec<String> {
+    reported.iter().filter(|one| one.kind == kind).map(|one| one.id.clone()).collect()
+}
+
+/// Returns the statements of the topic's policy that let in what reports.
+pub fn publishers(reported: &[Reported], scope: &Scope) -> Vec<Value> {
+    let databases = !of_kind(reported, Instance::KIND).is_empty() || !of_kind(reported, ParameterGroup::KIND).is_empty();
+    let services = !of_kind(reported, Service::KIND).is_empty();
+    databases.then(|| publish_databases(scope)).into_iter().chain(services.then(publish_events)).collect()
+}
+
+/// Returns the statement that lets the account's databases, and what belongs to them, publish
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.GrantingPermissions.html>).
+fn publish_databases(scope: &Scope) -> Value {
+    let all = format!("arn:{}:rds:{}:{}:*", scope.partition, scope.region, scope.account);
+    json!({
+        "Sid": "DatabasesPublish", "Effect": "Allow", "Principal": {"Service": "events.rds.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}, "ArnLike": {"aws:SourceArn": all}},
+    })
+}
+
+/// Returns the statement that lets rules of EventBridge publish. It has no condition: EventBridge would not meet it
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions>).
+fn publish_events() -> Value {
+    json!({
+        "Sid": "EventsPublish", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": "*",
+    })
+}
+
+/// Adds what has the topic told.
 pub fn tell(graph: &mut Graph, reported: &[Reported], topic: &Ref<Topic>) -> Result<(), Error> {
+    subscribe(graph, reported, topic)?;
+    let services = of_kind(reported, Service::KIND);
+    if !services.is_empty() {
+        graph.add(DEPLOYMENTS, ORIGIN, &deployments(&services, topic))?;
+    }
+    Ok(())
+}
+
+/// Adds one subscription for all databases, and one for all their parameter groups: an account has 20.
+fn subscribe(graph: &mut Graph, reported: &[Reported], topic: &Ref<Topic>) -> Result<(), Error> {
     let all: [(&str, &str, &str, &[&str]); 2] =
         [("databases", INSTANCES, Instance::KIND, &OF_INSTANCES), ("parameter-groups", GROUPS, ParameterGroup::KIND, &OF_GROUPS)];
     for (name, source_type, kind, categories) in all {
-        let sources: Vec<String> = reported.iter().filter(|one| one.kind == kind).map(|one| one.id.clone()).collect();
+        let sources = of_kind(reported, kind);
         if sources.is_empty() {
             continue;
         }
@@ -73,4 +122,28 @@ pub fn tell(graph: &mut Graph, reported: &[Reported], topic: &Ref<Topic>) -> Res
         graph.add(name, ORIGIN, &subscription)?;
     }
     Ok(())
+}
+
+/// Returns the rule that tells the topic of deployments that fail, in a sentence
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html>).
+fn deployments(services: &[String], topic: &Ref<Topic>) -> EventRule {
+    let parts = [("service", "$.resources[0]"), ("deployment", "$.detail.deploymentId"), ("reason", "$.detail.reason")];
+    let transform = Transform {
+        parts: parts.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
+        template: r#""A deployment of <service> failed: <reason> (<deployment>)""#.into(),
+    };
+    let target = Target { function: None, topic: Some(topic.clone().attr("arn")), input: None, transform: Some(transform) };
+    EventRule {
+        pattern: json!({
+            "source": ["aws.ecs"],
+            "detail-type": ["ECS Deployment State Change"],
+            "resources": services,
+            "detail": {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
+        }),
+        schedule: String::new(),
+        enabled: Some(true),
+        description: Some("Tells of deployments that failed".into()),
+        targets: [("alarms".to_owned(), target)].into(),
+        tags: Tags::new(),
+    }
 }

@@ -130,6 +130,11 @@ pub const ALL: &[Watch] = &[
         "",
         "tasks get no requests, and are replaced again and again",
     ),
+    watch("services.restarts", "AWS/Events", "TriggeredRules", "Sum").every(15 * MINUTES, 1).said(
+        "tasks that end by themselves or cannot start",
+        "",
+        "tasks crash, run out of memory, or their image cannot be pulled; others take their place each time",
+    ),
     watch("load_balancer.errors", BALANCER, "HTTPCode_ELB_5XX_Count", "Sum").every(5 * MINUTES, 1).said(
         "5xx answers of the load balancer itself",
         "",

@@ -1,10 +1,15 @@
 use serde_json::json;
 
 use super::*;
+use crate::aws::cloudwatch::CompositeAlarm;
+use crate::aws::events::EventRule;
 use crate::aws::rds::EventSubscription;
 use crate::aws::registry;
 use crate::blueprint::tests::schema;
 use crate::config;
+
+/// What has no alarm, and is reported.
+const REPORTS: [&str; 3] = ["events", "deployments", "together"];
 
 fn scope(region: &str) -> Scope {
     let text = |text: &str| text.to_owned();
@@ -65,7 +70,9 @@ fn every_part_has_its_alarms() {
     insta::assert_snapshot!(shown.collect::<String>());
     for (name, alarm) in alarms(&graph) {
         assert_eq!(alarm.refused(), None, "{name}");
-        assert_eq!(alarm.actions, ["${sns.topic/alarms.arn}"], "{name}");
+        // Those of a service tell together.
+        let told: &[&str] = if name.starts_with("service-") { &[] } else { &["${sns.topic/alarms.arn}"] };
+        assert_eq!(alarm.actions, told, "{name}");
         assert_eq!((alarm.missing_data.as_str(), &alarm.ok_actions), ("notBreaching", &alarm.actions), "{name}");
     }
     let node = graph.get(&"sns.subscription/alarms-ops-example-com".parse().unwrap()).unwrap();
@@ -99,6 +106,7 @@ fn a_word_turns_an_alarm_off_and_a_number_moves_it() {
         "service-web-memory",
         "service-worker-cpu",
         "service-worker-memory",
+        "service-worker-restarts",
         "service-worker-running",
     ];
     assert_eq!(gone, expected);
@@ -167,6 +175,55 @@ fn what_rds_reports_is_told() {
     assert_eq!(shown(&text.replace("email: [ops@example.com]", OTHERS)), (Vec::new(), false));
 }
 
+/// Deployments that fail are told in a sentence, and tasks that end are counted by a rule for each service.
+#[test]
+fn what_ecs_reports_is_told_and_counted() {
+    let rules = |text: &str| -> BTreeMap<String, EventRule> {
+        let graph = expanded(text).unwrap();
+        graph.nodes().filter_map(|node| Some((node.key.name.clone(), read::<EventRule>(node)?))).collect()
+    };
+    let with = |more: &str| rules(&EVERYTHING.replace("email: [ops@example.com]", &format!("email: [ops@example.com]{more}")));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&with("")).unwrap());
+    let names = |more: &str| with(more).into_keys().collect::<Vec<_>>();
+    assert_eq!(names(""), ["failed-deployments", "restarts-web", "restarts-worker"]);
+    assert_eq!(names(", services: { deployments: off, restarts: off }"), Vec::<String>::new());
+    let some = with(", off: [services.web.deployments, services.worker.restarts]");
+    assert_eq!(some.keys().collect::<Vec<_>>(), ["failed-deployments", "restarts-web"]);
+    assert_eq!(some["failed-deployments"].pattern["resources"], json!(["${ecs.service/worker.arn}"]));
+    const OTHERS: &str = "topics: [\"arn:aws:sns:us-east-1:123456789012:ops\"]";
+    let others = rules(&EVERYTHING.replace("email: [ops@example.com]", OTHERS));
+    assert_eq!(others.keys().collect::<Vec<_>>(), ["restarts-web", "restarts-worker"]);
+}
+
+/// One alarm tells for all of a service, unless that is off, or each is to tell besides; alone, one tells by itself.
+#[test]
+fn the_alarms_of_a_service_tell_together() {
+    let shown = |more: &str| -> String {
+        let text = EVERYTHING.replace("email: [ops@example.com]", &format!("email: [ops@example.com]{more}"));
+        let graph = expanded(&text).unwrap();
+        let children =
+            alarms(&graph).into_iter().filter(|(name, alarm)| name.starts_with("service-") && !alarm.actions.is_empty());
+        let silent = |node: &Node| read::<CompositeAlarm>(node).map(|all| format!("{}: {}\n", node.key.name, all.rule));
+        let telling: Vec<&str> = children.map(|(name, _)| name).collect();
+        graph.nodes().filter_map(silent).chain([format!("each: {}\n", telling.join(" "))]).collect()
+    };
+    let worker = "ALARM(\"${cloudwatch.alarm/service-worker-cpu}\") OR ALARM(\"${cloudwatch.alarm/service-worker-memory}\") OR \
+                  ALARM(\"${cloudwatch.alarm/service-worker-running}\") OR ALARM(\"${cloudwatch.alarm/service-worker-restarts}\")";
+    let both = shown("");
+    assert!(both.contains(&format!("service-worker: {worker}\n")) && both.ends_with("each: \n"), "{both}");
+    let all = shown(", each: true");
+    assert!(all.contains(worker) && all.contains("service-web-cpu") && all.contains("service-worker-restarts"), "{all}");
+    let one = shown(", off: [services.web.together]");
+    assert!(
+        one.contains(worker) && one.ends_with("service-web-unhealthy service-web-restarts\n")
+            || one.contains("each: service-web-"),
+        "{one}"
+    );
+    assert!(!shown(", services: { together: off }").contains("ALARM("));
+    let alone = shown(", services: { cpu: off, memory: off, restarts: off }");
+    assert!(alone.ends_with("each: service-worker-running\n"), "{alone}");
+}
+
 /// The table in the documents is made from the one in the code: this writes it, as it does snapshots.
 #[test]
 fn the_documents_have_every_alarm() {
@@ -206,7 +263,7 @@ fn every_alarm_has_a_threshold_and_a_row() {
     assert!(paths.iter().all(|path| asked.contains(path)));
     for part in sections {
         let reference = serde_json::to_value(Alarms::default()).unwrap();
-        for key in reference[part].as_object().unwrap().keys().filter(|key| *key != "events") {
+        for key in reference[part].as_object().unwrap().keys().filter(|key| !REPORTS.contains(&key.as_str())) {
             assert!(paths.contains(&format!("{part}.{key}").as_str()), "{part}.{key} is not watched");
         }
     }

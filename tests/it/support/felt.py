@@ -171,6 +171,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "ce.anomaly_monitor": ("aws-cost-management/latest/APIReference/API_UpdateAnomalyMonitor.html", {"": silent}),
     "ce.anomaly_subscription": ("aws-cost-management/latest/APIReference/API_UpdateAnomalySubscription.html", {"": silent}),
     "cloudwatch.alarm": ("AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", {"": silent}),
+    "cloudwatch.composite_alarm": ("AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html", {"": silent}),
     "cloudwatch.dashboard": ("AmazonCloudWatch/latest/APIReference/API_PutDashboard.html", {"": silent}),
     "wafv2.association": ("waf/latest/APIReference/API_AssociateWebACL.html", {"web_acl": silent}),
     "wafv2.ip_set": ("waf/latest/APIReference/API_UpdateIPSet.html", {"addresses": silent}),

@@ -182,6 +182,9 @@ def logs_and_alarms():
     for alarm in pages("cloudwatch", "describe_alarms", "MetricAlarms"):
         if named(alarm["AlarmName"]):
             put("cloudwatch.alarm", alarm["AlarmName"], alarm)
+    for alarm in pages("cloudwatch", "describe_alarms", "CompositeAlarms", AlarmTypes=["CompositeAlarm"]):
+        if named(alarm["AlarmName"]):
+            put("cloudwatch.composite-alarm", alarm["AlarmName"], alarm)
     for topic in pages("sns", "list_topics", "Topics"):
         if named(topic["TopicArn"].split(":")[-1]):
             put("sns.topic", topic["TopicArn"], topic)
