@@ -70,9 +70,49 @@ def filter_events(call: Call) -> dict:
     return answer | {"events": [event for event in answer["events"] if _matches(pattern, event["message"])]}
 
 
-@operations.on("DeleteLogGroup")
-def delete(call: Call) -> dict:
-    """LocalStack keeps the tags, and the next group of that name has them."""
+def _filters(call: Call) -> list[dict]:
+    return logs_backends[call.account][call.region].filters.metric_filters
+
+
+@operations.on("DescribeLogGroups")
+def describe_log_groups(call: Call) -> dict:
+    """API reference LogGroup: each is told with the number of its metric filters."""
     answer = call.stock()
+    count = lambda group: sum(one["logGroupName"] == group["logGroupName"] for one in _filters(call))
+    return answer | {"logGroups": [group | {"metricFilterCount": count(group)} for group in answer.get("logGroups", [])]}
+
+
+@operations.on("PutMetricFilter")
+def put_metric_filter(call: Call) -> dict:
+    """API reference PutMetricFilter: of a group that exists; a hundred at most; no default with dimensions (MetricTransformation)."""
+    _group(call)
+    for transformation in call["metricTransformations"]:
+        if transformation.get("dimensions") and transformation.get("defaultValue") is not None:
+            raise fault(
+                "InvalidParameterException", "Invalid metric transformation: dimensions and default value are mutually exclusive."
+            )
+    here = [one for one in _filters(call) if one["logGroupName"] == call["logGroupName"]]
+    if call["filterName"] not in {one["filterName"] for one in here} and len(here) >= 100:
+        raise fault("LimitExceededException", "Resource limit exceeded.")
+    # moto would have two of the name.
+    kept = _filters(call)
+    kept[:] = [one for one in kept if (one["logGroupName"], one["filterName"]) != (call["logGroupName"], call["filterName"])]
+    return call.stock()
+
+
+@operations.on("DeleteMetricFilter")
+def delete_metric_filter(call: Call) -> dict:
+    _group(call)
+    if not any((one["logGroupName"], one["filterName"]) == (call["logGroupName"], call["filterName"]) for one in _filters(call)):
+        raise fault("ResourceNotFoundException", "The specified metric filter does not exist.")
+    return call.stock()
+
+
+@operations.on("DeleteLogGroup")
+def delete_log_group(call: Call) -> dict:
+    """Its filters and tags go with it: a group that is made anew with the name has none."""
+    answer = call.stock()
+    filters = _filters(call)
+    filters[:] = [one for one in filters if one["logGroupName"] != call["logGroupName"]]
     logs_stores[call.account][call.region].TAGS.pop(call.arn("logs", f"log-group:{call['logGroupName']}"), None)
     return answer

@@ -4,9 +4,6 @@ from localstack.services.sns.models import sns_stores
 
 from stack_local.core import Call, Operations
 
-# The confirmation is in an email, and of these LocalStack waits for one as AWS does.
-_EMAIL = ("email", "email-json")
-
 operations = Operations("sns", locked=False)
 
 
@@ -18,7 +15,7 @@ def _is_pending(call: Call, arn: str) -> bool:
 def subscribe(call: Call) -> dict:
     """API reference Subscribe: the ARN of one that is not confirmed is told only if ReturnSubscriptionArn says so."""
     answer = call.stock()
-    if call["Protocol"] in _EMAIL and not call.get("ReturnSubscriptionArn") and _is_pending(call, answer["SubscriptionArn"]):
+    if not call.get("ReturnSubscriptionArn") and _is_pending(call, answer["SubscriptionArn"]):
         return {"SubscriptionArn": "pending confirmation"}
     return answer
 

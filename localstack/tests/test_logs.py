@@ -1,4 +1,5 @@
 import time
+from typing import ClassVar
 
 from tests.aws import Case
 
@@ -55,3 +56,34 @@ class LogGroups(Case):
         self.assertEqual(found("ERROR -user"), ["ERROR time out"])
         self.assertEqual(found("?GET ?user"), ["GET / 200", "ERROR no user"])
         self.refused("NotImplemented", self.logs.filter_log_events, 501, logGroupName="lines", filterPattern="{ $.a = 1 }")
+
+
+class MetricFilters(Case):
+    TRANSFORMATION: ClassVar = {"metricName": "errors", "metricNamespace": "shop", "metricValue": "1"}
+
+    def put(self, name="errors", group="/filtered", **more):
+        transformations = [self.TRANSFORMATION | more]
+        self.logs.put_metric_filter(
+            logGroupName=group, filterName=name, filterPattern="ERROR", metricTransformations=transformations
+        )
+
+    def count(self) -> int:
+        return self.logs.describe_log_groups(logGroupNamePrefix="/filtered")["logGroups"][0]["metricFilterCount"]
+
+    def test_they_live_in_their_group(self):
+        self.logs.create_log_group(logGroupName="/filtered")
+        self.assertEqual(self.count(), 0)
+        self.put()
+        self.put()
+        self.assertEqual(self.count(), 1)
+        self.refused("ResourceNotFoundException", self.put, 400, group="/nobody")
+        self.refused("InvalidParameterException", self.put, 400, dimensions={"a": "$.a"}, defaultValue=0)
+        delete = self.logs.delete_metric_filter
+        self.refused("ResourceNotFoundException", delete, 400, logGroupName="/filtered", filterName="nobody")
+        self.logs.delete_log_group(logGroupName="/filtered")
+        self.logs.create_log_group(logGroupName="/filtered")
+        self.addCleanup(self.logs.delete_log_group, logGroupName="/filtered")
+        self.assertEqual(self.logs.describe_metric_filters(logGroupName="/filtered")["metricFilters"], [])
+        self.put()
+        delete(logGroupName="/filtered", filterName="errors")
+        self.assertEqual(self.count(), 0)

@@ -29,12 +29,12 @@ class Subscriptions(Case):
         return self.rds.describe_event_subscriptions(SubscriptionName="s")["EventSubscriptionsList"][0]
 
     def test_a_life(self):
-        made = self.make(Tags=[{"Key": "a", "Value": "b"}])
+        made = self.make(Tags=[{"Key": "told", "Value": "b"}])
         self.assertEqual(made["Status"], "creating")
         arn = made["EventSubscriptionArn"]
         self.assertTrue(arn.endswith(":es:s"), arn)
-        self.assertEqual(self.rds.list_tags_for_resource(ResourceName=arn)["TagList"], [{"Key": "a", "Value": "b"}])
-        found = self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "a"}])["ResourceTagMappingList"]
+        self.assertEqual(self.rds.list_tags_for_resource(ResourceName=arn)["TagList"], [{"Key": "told", "Value": "b"}])
+        found = self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "told"}])["ResourceTagMappingList"]
         self.assertEqual([one["ResourceARN"] for one in found], [arn])
         self.assertEqual(self.described() | {"Status": ""}, made | {"Status": ""})
         self.rds.modify_event_subscription(SubscriptionName="s", EventCategories=["failover"], Enabled=False)

@@ -10,7 +10,9 @@ use super::{applied, pause, resume};
 use crate::aws;
 use crate::aws::budgets::Budget;
 use crate::aws::ce::{AnomalyMonitor, AnomalySubscription};
-use crate::aws::cloudwatch::{Alarm, Dashboard};
+use crate::aws::cloudwatch::{Alarm, CompositeAlarm, Dashboard};
+use crate::aws::logs::MetricFilter;
+use crate::aws::rds::EventSubscription;
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::aws::sns::Subscription;
@@ -234,8 +236,17 @@ fn of_rest(mut plan: Plan, due: Due) -> Result<Plan> {
         kind.zip(item.desired.as_ref()).is_some_and(|(kind, desired)| kind.absent(desired, Pause::Bare))
     };
     let comes_back = |item: &Item| item.action == Action::Create && due == Due::Resume && comes_and_goes(item);
-    const WATCHES: [&str; 6] =
-        [Alarm::KIND, Subscription::KIND, Dashboard::KIND, Budget::KIND, AnomalyMonitor::KIND, AnomalySubscription::KIND];
+    const WATCHES: [&str; 9] = [
+        Alarm::KIND,
+        CompositeAlarm::KIND,
+        MetricFilter::KIND,
+        EventSubscription::KIND,
+        Subscription::KIND,
+        Dashboard::KIND,
+        Budget::KIND,
+        AnomalyMonitor::KIND,
+        AnomalySubscription::KIND,
+    ];
     let watches = |item: &Item| WATCHES.contains(&item.key.kind.as_str());
     // Nothing else refers to these.
     let is_left = |item: &Item| watches(item) && item.action != Action::Keep && !item.is_absent() && !comes_back(item);

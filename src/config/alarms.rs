@@ -1,6 +1,7 @@
 //! The section `alarms`: who is told when a part of the stack is in trouble, and from when on.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::diagnostic::short;
 use super::scalar::PATTERN_MESSAGE;
-use super::values::{Duration, Wrong};
+use super::values::{Duration, Name, Wrong};
 
 /// The word for an alarm that is not wanted.
 pub const OFF: &str = "off";
@@ -24,6 +25,10 @@ pub struct Alarms {
     /// none.
     #[schemars(with = "Vec<Email>")]
     pub email: Vec<String>,
+    /// The HTTPS addresses that are told: of a pager, or of a program of your own. SNS posts each a message with a link first, and nothing
+    /// else until it is followed. Default: none.
+    #[schemars(with = "Vec<Https>")]
+    pub https: Vec<String>,
     /// The ARNs of further SNS topics that are told, at most four, in the stack's region. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
@@ -47,9 +52,32 @@ pub struct Alarms {
     pub queues: QueueAlarms,
     /// Thresholds of the alarms of a Lambda function.
     pub functions: FunctionAlarms,
+    /// Alarms on lines of the logs of services, by names of your choice.
+    pub logs: BTreeMap<Name, LogAlarm>,
     /// The parts that have no alarms, or not this one: `services.worker`, or `services.worker.cpu`. Default: none.
     #[schemars(example = &["services.worker.cpu"])]
     pub off: Vec<String>,
+}
+
+/// An alarm on lines of a service's log. Only lines that come once it exists count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogAlarm {
+    /// The service whose log is watched.
+    pub service: Name,
+    /// Which lines count, as CloudWatch Logs writes it: `ERROR`, or `{ $.level = "error" }`.
+    #[schemars(example = &"ERROR", length(min = 1, max = 1024))]
+    pub pattern: String,
+    /// The number of such lines in a `period` beyond which it goes off. Default: `0`.
+    #[serde(default)]
+    pub threshold: u32,
+    /// The time in which lines are counted, in whole minutes. Default: `5m`.
+    #[serde(default = "five_minutes")]
+    pub period: Duration,
+}
+
+fn five_minutes() -> Duration {
+    Duration::secs(300)
 }
 
 /// Declares the thresholds of a part: for each its key, its unit and its default.
@@ -189,6 +217,11 @@ thresholds! {
 }
 
 impl Alarms {
+    /// Checks whether there is a topic of the stack's own: for its own subscribers, or for none yet.
+    pub fn has_topic(&self) -> bool {
+        !self.email.is_empty() || !self.https.is_empty() || self.topics.is_empty()
+    }
+
     /// Returns the threshold at a path such as `services.cpu`: a percentage, a number, or seconds. None if the alarm is off, or does not
     /// exist.
     pub fn threshold(&self, path: &str) -> Option<f64> {
@@ -436,6 +469,27 @@ impl JsonSchema for Email {
         json_schema!({
             "type": "string", "pattern": r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$", PATTERN_MESSAGE: "write an email address, like `ops@example.com`",
             "examples": ["ops@example.com"],
+        })
+    }
+}
+
+/// An HTTPS address; only its schema is used.
+struct Https;
+
+impl JsonSchema for Https {
+    fn schema_name() -> Cow<'static, str> {
+        "Https".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": r"^https://[^\s/@:?#]+(:[0-9]+)?([/?]\S*)?$",
+            PATTERN_MESSAGE: "write an address like `https://ops.example.com/alarms`, without user and password, which everyone who reads the file would see",
+            "examples": ["https://ops.example.com/alarms"],
         })
     }
 }

@@ -49,7 +49,7 @@ const CREATES: &[(&str, &str)] = &[
     (
         "alarms",
         "a CloudWatch alarm for each part and reason ([alarms.md](alarms.md)); an SNS topic, unless only `topics` is given, with a \
-         subscription for each address in `email`",
+         subscription for each address in `email` and `https`",
     ),
     ("dashboard", "a CloudWatch dashboard ([dashboard.md](dashboard.md))"),
     (

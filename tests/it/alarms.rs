@@ -167,8 +167,36 @@ fn who_is_told_changes_once_it_is_confirmed() {
         "c@example.com",
         &["create sns.subscription/alarms-c-example-com", "delete sns.subscription/alarms-email-a_example_com"],
     );
+    // A pager's address is no different.
+    edit(
+        &s,
+        "[c@example.com]",
+        "[c@example.com], https: [\"https://pager.invalid/alarms\"]",
+        &["create sns.subscription/alarms-https-pager-invalid-alarms"],
+    );
+    let pending = r#"
+sns = client("sns")
+topic = next(one["TopicArn"] for one in sns.list_topics()["Topics"] if one["TopicArn"].endswith(":shop-alarms"))
+all = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+result = [[one["Endpoint"], one["SubscriptionArn"]] for one in all if one["Protocol"] == "https"]
+"#;
+    assert_eq!(s.account.boto3(pending, &Value::Null), json!([["https://pager.invalid/alarms", "PendingConfirmation"]]));
     s.place.stack(DESTROY).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// Who may post is a secret of the file's reader.
+#[test]
+fn an_address_with_a_password_is_refused() {
+    let s = Subject::new("stack: shop\nregion: us-east-1\nalarms: { https: [\"https://anna:hunter2@pager.example.com/x\"] }\n");
+    let wrong = s.place.stack(&["validate", "s.yaml"]).exits(65);
+    assert!(wrong.stderr.contains("looks like a secret") && !wrong.stderr.contains("hunter2"), "{}", wrong.stderr);
+    s.place.file(
+        "s.yaml",
+        "stack: shop\nregion: us-east-1\nalarms: { https: [\"http://pager.example.com\", \"https://anna@pager.example.com\"] }\n",
+    );
+    let wrong = s.place.stack(&["validate", "s.yaml"]).exits(65);
+    assert_eq!(wrong.stderr.matches("without user and password").count(), 2, "{}", wrong.stderr);
 }
 
 #[test]
@@ -395,6 +423,7 @@ while quiet < 10:
     quiet = 0 if messages else quiet + 1
     time.sleep(0.1)
 sns.unsubscribe(SubscriptionArn=subscription)
+cloudwatch.set_alarm_state(AlarmName=args, StateValue="OK", StateReason="a test")
 result = sorted(told)
 "#;
 
@@ -450,18 +479,92 @@ fn one_alarm_tells_for_a_service() {
 #[test]
 fn a_killed_run_leaves_one_alarm_of_alarms() {
     let s = Subject::new(SERVICES);
-    for reaches in [true, false] {
-        let makes = |call: &Call| call.name() == "cloudwatch:PutCompositeAlarm";
+    for reaches in [false, true] {
+        let makes = |call: &Call| call.name() == "monitoring:PutCompositeAlarm";
         assert!(run_and_kill_when(&s, APPLY, reaches, makes), "{}", together(&s));
     }
     s.apply();
     s.assert_in_step();
     assert_eq!(together(&s)["all"].as_object().unwrap().len(), 1);
     for reaches in [true, false] {
-        let deletes = |call: &Call| call.name() == "cloudwatch:DeleteAlarms";
+        let deletes = |call: &Call| call.name() == "monitoring:DeleteAlarms";
         assert!(run_and_kill_when(&s, DESTROY, reaches, deletes), "{}", together(&s));
     }
     s.place.stack(DESTROY).ok();
     assert_eq!(together(&s)["all"], json!({}));
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// What another client sees of the filters, and of the alarms on their metrics.
+const LINES: &str = r#"
+result = {}
+alarms = {one.get("MetricName"): one for one in client("cloudwatch").describe_alarms()["MetricAlarms"]}
+for one in client("logs").describe_metric_filters()["metricFilters"]:
+    to = one["metricTransformations"][0]
+    alarm = alarms.get(to["metricName"], {})
+    same = alarm.get("Namespace") == to["metricNamespace"]
+    result[one["filterName"]] = [one["logGroupName"], one["filterPattern"], to["metricValue"], same, alarm.get("Threshold"), alarm.get("Period")]
+"#;
+
+#[test]
+fn lines_of_a_log_are_counted() {
+    let with =
+        |logs: &str| SERVICES.replace("email: [ops@example.com]", &format!("email: [ops@example.com], logs: {{ {logs} }}"));
+    let s = Subject::new(&with("errors: { service: worker, pattern: ERROR, threshold: 10 }"));
+    s.apply();
+    s.assert_in_step();
+    let seen = |pattern: &str, threshold: f64, period: u32| json!({"shop-errors": ["/stack/shop/default/worker", pattern, "1", true, threshold, period]});
+    let lines = |s: &Subject| s.account.boto3(LINES, &Value::Null);
+    assert_eq!(lines(&s), seen("ERROR", 10.0, 300));
+    let by_hand = r#"
+client("logs").put_metric_filter(logGroupName="/stack/shop/default/worker", filterName="shop-errors", filterPattern="FATAL",
+    metricTransformations=[{"metricName": "errors", "metricNamespace": "stack/shop/default", "metricValue": "2"}])
+client("logs").put_metric_filter(logGroupName="/stack/shop/default/worker", filterName="theirs", filterPattern="",
+    metricTransformations=[{"metricName": "all", "metricNamespace": "theirs", "metricValue": "1"}])
+"#;
+    s.account.boto3(by_hand, &Value::Null);
+    assert_eq!(s.changes(), ["update logs.metric_filter/errors"]);
+    s.apply();
+    s.assert_in_step();
+    // What somebody counts besides stays.
+    assert!(lines(&s).as_object().unwrap().contains_key("theirs"));
+    let delete = r#"client("logs").delete_metric_filter(logGroupName="/stack/shop/default/worker", filterName="theirs")"#;
+    s.account.boto3(delete, &Value::Null);
+    edit(
+        &s,
+        "pattern: ERROR, threshold: 10",
+        "pattern: ERROR, threshold: 10, period: 1m",
+        &["update cloudwatch.alarm/log-errors"],
+    );
+    assert_eq!(lines(&s), seen("ERROR", 10.0, 60));
+    edit(
+        &s,
+        "errors: { service: worker, pattern: ERROR, threshold: 10, period: 1m }",
+        "",
+        &["delete cloudwatch.alarm/log-errors", "delete logs.metric_filter/errors"],
+    );
+    assert_eq!(lines(&s), json!({}));
+
+    // Killed while it makes or deletes one: there is one, and none.
+    s.place.file("s.yaml", &with("errors: { service: worker, pattern: ERROR }"));
+    for reaches in [false, true] {
+        assert!(run_and_kill_when(&s, APPLY, reaches, |call: &Call| call.name() == "logs:PutMetricFilter"));
+    }
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(lines(&s), seen("ERROR", 0.0, 300));
+    assert!(run_and_kill_when(&s, DESTROY, true, |call: &Call| call.name() == "logs:DeleteMetricFilter"));
+    s.place.stack(DESTROY).ok();
+    assert_eq!(lines(&s), json!({}));
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn what_is_no_log_is_found_in_the_file() {
+    let logs = "email: [ops@example.com], logs: { errors: { service: wrker, pattern: ERROR, period: 90s } }";
+    let s = Subject::new(&SERVICES.replace("email: [ops@example.com]", logs));
+    let wrong = s.place.stack(&["validate", "s.yaml"]).exits(65);
+    for said in ["did you mean `worker`?", "must be in whole minutes"] {
+        assert!(wrong.stderr.contains(said), "{said}: {}", wrong.stderr);
+    }
 }

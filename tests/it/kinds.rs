@@ -107,6 +107,7 @@ const FIXTURES: &[Fixture] = &[
             update("kms.key/k", "rotation", "true"),
             update("kms.alias/k", "key", r#""kms.key/other""#),
             update("logs.log_group/l", "retention_days", "7"),
+            update("logs.metric_filter/m", "pattern", r#""FATAL""#),
             update("ecs.cluster/c", "container_insights", "true"),
             update("ecs.task_definition/t", "memory", r#""1024""#),
             update("ecs.service/s", "desired_count", "1"),

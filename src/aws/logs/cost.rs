@@ -1,6 +1,8 @@
-//! What log groups are billed for (<https://aws.amazon.com/cloudwatch/pricing/>): what is written, and what is kept of it.
+//! What log groups are billed for (<https://aws.amazon.com/cloudwatch/pricing/>): what is written, and what is kept of it. The metric of a
+//! filter is a custom one
+//! (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html>).
 
-use super::LogGroup;
+use super::{LogGroup, MetricFilter};
 use crate::aws::billed::{Object, Whole};
 use crate::prices::{Decimal, Part};
 
@@ -10,6 +12,9 @@ const KEPT: &str =
     "logs are kept compressed, at a fifth of their size as in AWS's example; of those kept for ever a year is counted";
 
 pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
+    if object.of::<MetricFilter>().is_some() {
+        return vec![Part::new("AmazonCloudWatch", "CloudWatch-Metric-Month", Decimal::ONE, "metric of log lines")];
+    }
     let Some(group) = object.of::<LogGroup>() else { return Vec::new() };
     let written = whole.share::<LogGroup>(whole.usage.logs);
     let months = match group.retention_days {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types as sdk;
@@ -109,6 +110,11 @@ pub(super) async fn named(cx: &Cx, region: &str, prefix: &str) -> Result<Vec<sdk
     pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("logs:DescribeLogGroups"))
 }
 
+/// Returns the log groups whose names begin like the stack's own: asked once, for them and for what is in them.
+pub(super) async fn own(cx: &Cx) -> Result<Arc<Vec<sdk::LogGroup>>> {
+    cx.reads.once("logs.groups", named(cx, &cx.scope.region, &prefix(&cx.scope))).await
+}
+
 /// Returns the log groups that WAF writes to in a region. Most stacks have none: where the index may be asked, only if it knows one.
 async fn of_waf(cx: &Cx, region: &str) -> Result<Vec<sdk::LogGroup>> {
     let prefix = waf_prefix(&cx.scope, region);
@@ -193,11 +199,11 @@ impl Resource for LogGroup {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let begin: String = cx.scope.prefix().chars().take(OWNER - 7).collect();
         let begin = begin.trim_end_matches('-');
-        let prefixes = std::iter::once(prefix(&cx.scope)).chain(BY_AWS.iter().map(|of| format!("{of}{begin}")));
+        let prefixes = BY_AWS.iter().map(|of| format!("{of}{begin}"));
         let groups = try_join_all(prefixes.map(async |prefix| named(cx, &cx.scope.region, &prefix).await));
         let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
-        let (groups, of_waf) = futures::try_join!(groups, of_waf)?;
-        let groups = groups.into_iter().chain(of_waf).flatten();
+        let (own, groups, of_waf) = futures::try_join!(own(cx), groups, of_waf)?;
+        let groups = own.iter().cloned().chain(groups.into_iter().chain(of_waf).flatten());
         let young = |created: Option<i64>| created.is_some_and(|at| Timestamp::now().as_millisecond() - at < DAY);
         let groups = groups.filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id, young(g.creation_time))));
         let groups = groups.filter(|(live, ..)| !live.name.starts_with("/aws/") || is_by_aws(&cx.scope, &live.name));

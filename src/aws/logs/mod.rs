@@ -5,8 +5,10 @@ mod cost;
 pub(in crate::aws) mod errors;
 pub mod lines;
 mod log_group;
+mod metric_filter;
 
 pub use log_group::{LogGroup, is_by_aws, waf_prefix};
+pub use metric_filter::MetricFilter;
 
 use super::Cx;
 use crate::aws::logs::errors::failed;
@@ -14,8 +16,12 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Result};
 
 /// The service and its kinds.
-pub(super) static WING: Wing =
-    Wing { bill: cost::bill, indexed: &["logs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<LogGroup>()]) };
+pub(super) static WING: Wing = Wing {
+    bill: cost::bill,
+    indexed: &["logs"],
+    controls: controls::CONTROLS,
+    ..Wing::of(&[KindRow::of::<LogGroup>(), KindRow::of::<MetricFilter>()])
+};
 
 /// Returns the log groups that AWS created itself, by the start of their names, in words: they stay when what writes to them is
 /// deleted. Those that the stack has made its own are not among them.

@@ -288,7 +288,7 @@ const CATEGORIES: [&str; 3] = ["maintenance", "configuration change", "failure"]
 
 fn tells(subscription: &EventSubscription, categories: &[&str]) -> bool {
     let told = |category: &&str| subscription.categories.iter().any(|one| one == category);
-    subscription.enabled != Some(false) && categories.iter().all(|category| told(category))
+    subscription.enabled != Some(false) && categories.iter().all(told)
 }
 
 /// Finds subscriptions for databases that lack a category. AWS judges only those that exist.

@@ -5,6 +5,7 @@
 
 pub mod databases;
 mod edge;
+mod lines;
 mod parts;
 mod reports;
 mod table;
@@ -25,7 +26,6 @@ use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
 use crate::config::alarms::Alarms;
 use crate::engine::{Error, Graph, Node, Ref, Resource, Scope, lies_in};
-use reports::Reported;
 use table::Watch;
 
 const ORIGIN: &str = "alarms";
@@ -163,6 +163,7 @@ pub fn expand(
     for several in together {
         graph.add(several.key(), ORIGIN, &several.alarm(&actions))?;
     }
+    lines::expand(graph, section, facts.scope, &actions)?;
     Ok(topic)
 }
 
@@ -171,10 +172,10 @@ fn topic(
     graph: &mut Graph,
     section: &Alarms,
     stack: &Stack,
-    reported: &[Reported],
+    reported: &[reports::Reported],
     facts: &Facts<'_>,
 ) -> Result<Option<Ref<Topic>>, Error> {
-    if section.email.is_empty() && !section.topics.is_empty() {
+    if !section.has_topic() {
         return Ok(None);
     }
     let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
@@ -194,8 +195,9 @@ fn topic(
         tags: Tags::new(),
     };
     let topic = graph.add(TOPIC, ORIGIN, &topic)?;
-    for address in &section.email {
-        let subscription = Subscription { topic: topic.clone(), protocol: "email".into(), endpoint: address.clone() };
+    let by_email = section.email.iter().map(|address| ("email", address));
+    for (protocol, address) in by_email.chain(section.https.iter().map(|address| ("https", address))) {
+        let subscription = Subscription { topic: topic.clone(), protocol: protocol.into(), endpoint: address.clone() };
         graph.add(format!("{TOPIC}-{}", slug(address)), ORIGIN, &subscription)?;
     }
     Ok(Some(topic))
@@ -234,8 +236,8 @@ fn publish_anomalies(scope: &Scope) -> Value {
 }
 
 /// Returns a problem for each entry of `off` that is no alarm's.
-fn turns_off_nothing(section: &Alarms, stack: &Stack, found: &[Found], reported: &[Reported]) -> Vec<Problem> {
-    let paths = found.iter().map(Found::path).chain(reported.iter().map(Reported::path)).chain(together::paths(found));
+fn turns_off_nothing(section: &Alarms, stack: &Stack, found: &[Found], reported: &[reports::Reported]) -> Vec<Problem> {
+    let paths = found.iter().map(Found::path).chain(reported.iter().map(reports::Reported::path)).chain(together::paths(found));
     let paths: Vec<String> = paths.collect();
     let parts = || found.iter().map(|one| &one.of).chain(reported.iter().map(|one| &one.of));
     let known = || paths.iter().cloned().chain(parts().cloned());

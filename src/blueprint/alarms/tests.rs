@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::aws::cloudwatch::CompositeAlarm;
 use crate::aws::events::EventRule;
+use crate::aws::logs::MetricFilter;
 use crate::aws::rds::EventSubscription;
 use crate::aws::registry;
 use crate::blueprint::tests::schema;
@@ -125,6 +126,7 @@ fn topics_of_others_need_no_topic() {
     const ARN: &str = "arn:aws:sns:us-east-1:123456789012:ops";
     assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"] }}")), (0, 1));
     assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"], email: [a@example.com] }}")), (1, 2));
+    assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"], https: [\"https://ops.example.com/x\"] }}")), (1, 2));
     assert_eq!(with("alarms: {}"), (1, 1));
     assert_eq!(with(""), (0, 0));
 }
@@ -222,6 +224,24 @@ fn the_alarms_of_a_service_tell_together() {
     assert!(!shown(", services: { together: off }").contains("ALARM("));
     let alone = shown(", services: { cpu: off, memory: off, restarts: off }");
     assert!(alone.ends_with("each: service-worker-running\n"), "{alone}");
+}
+
+/// Lines of a log are counted by a filter of the service's group, and the alarm looks at the filter's metric.
+#[test]
+fn lines_of_a_log_have_a_filter_and_an_alarm() {
+    let logs = "logs: { errors: { service: web, pattern: ERROR, threshold: 10, period: 15m } }";
+    let graph = expanded(&EVERYTHING.replace("email: [ops@example.com]", &format!("email: [ops@example.com], {logs}"))).unwrap();
+    let filter: MetricFilter = read(graph.get(&"logs.metric_filter/errors".parse().unwrap()).unwrap()).unwrap();
+    assert_eq!(
+        (filter.group.key().unwrap().name.as_str(), filter.pattern.as_str(), filter.value.as_str()),
+        ("web", "ERROR", "1")
+    );
+    assert_eq!(filter.refused(), None);
+    let all = alarms(&graph);
+    let (_, alarm) = all.iter().find(|(name, _)| *name == "log-errors").unwrap();
+    assert_eq!((&alarm.namespace, &alarm.metric), (&filter.namespace, &filter.metric));
+    assert_eq!((alarm.threshold, alarm.period, alarm.actions.len()), (10.0, 900, 1));
+    assert_eq!(alarm.refused(), None);
 }
 
 /// The table in the documents is made from the one in the code: this writes it, as it does snapshots.

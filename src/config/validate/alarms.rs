@@ -3,6 +3,7 @@
 use super::super::diagnostic::Diagnostic;
 use super::super::values::arn;
 use super::Checks;
+use crate::suggest;
 
 const DAY: f64 = 86_400.0;
 
@@ -14,6 +15,21 @@ pub(super) fn alarms(checks: &mut Checks<'_>) {
         let message = format!("the topic is in `{region}`, and alarms can notify only topics in `{}`", checks.stack.region);
         let diagnostic = Diagnostic::error("wrong-region", message).help("name a topic in the stack's region, or use `email`");
         checks.at(&format!("alarms.topics[{at}]"), "another region", diagnostic);
+    }
+    for (name, log) in &alarms.logs {
+        if !checks.stack.services.contains_key(&log.service) {
+            let message = format!("`alarms.logs.{name}` is about the service `{}`, which does not exist", log.service);
+            let near = suggest::nearest(log.service.as_str(), checks.stack.services.keys().map(|name| name.as_str()));
+            let help = near.map_or_else(|| "name a service of this file".to_owned(), |near| format!("did you mean `{near}`?"));
+            let diagnostic = Diagnostic::error("unknown-reference", message).help(help);
+            checks.at(&format!("alarms.logs.{name}.service"), "no such service", diagnostic);
+        }
+        let seconds = log.period.as_secs();
+        if seconds == 0 || seconds % 60 != 0 || seconds > DAY as u64 {
+            let message = format!("`alarms.logs.{name}.period` must be in whole minutes, and at most a day");
+            let diagnostic = Diagnostic::error("out-of-range", message).help("write a time like `5m`");
+            checks.at(&format!("alarms.logs.{name}.period"), "whole minutes", diagnostic);
+        }
     }
     let expiry = alarms.threshold("certificates.expiry").filter(|seconds| *seconds < DAY || seconds % DAY > 0.0);
     if expiry.is_some() {

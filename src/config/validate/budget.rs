@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::alarms::Alarms;
 use super::super::diagnostic::Diagnostic;
 use super::Checks;
 
@@ -28,8 +29,7 @@ pub(super) fn budget(checks: &mut Checks<'_>) {
             checks.at(&format!("{path}[{at}]"), "a second time", diagnostic);
         }
     }
-    let has_topic = alarms.is_some_and(|alarms| !alarms.email.is_empty() || alarms.topics.is_empty());
-    if budget.tells_alarms() && !has_topic {
+    if budget.tells_alarms() && !alarms.is_some_and(Alarms::has_topic) {
         let message = "the section `alarms` has no topic of its own";
         let help = match alarms.and_then(|alarms| alarms.topics.first()) {
             Some(theirs) => format!("write the ARN: `topic: {theirs}`"),

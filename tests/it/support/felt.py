@@ -159,6 +159,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
         },
     ),
     "rds.parameter_group": ("AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html", {"parameters": always("waits")}),
+    "logs.metric_filter": ("AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html", {"": silent}),
     "rds.event_subscription": ("AmazonRDS/latest/APIReference/API_ModifyEventSubscription.html", {"": silent}),
     "rds.subnet_group": ("AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html", {"subnets": silent}),
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),

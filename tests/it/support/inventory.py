@@ -173,6 +173,9 @@ def logs_and_alarms():
         tags = client("logs").list_tags_log_group(logGroupName=group["logGroupName"])["tags"]
         if ours(tags, group["logGroupName"]):
             put("logs.log-group", group["logGroupName"], group, tags=tags)
+    for one in pages("logs", "describe_metric_filters", "metricFilters"):
+        if named(one["filterName"]):
+            put("logs.metric-filter", f"{one['logGroupName']} {one['filterName']}", one)
     if region != "us-east-1":
         # Those of CloudFront's web ACLs.
         for group in away("logs").describe_log_groups(logGroupNamePrefix="aws-waf-logs-")["logGroups"]:
