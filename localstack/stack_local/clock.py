@@ -28,6 +28,7 @@ SECONDS = {
     "rds.snapshot": 180,
     "rds.export": 1800,
     "rds.subscribe": 5,  # an event subscription that is created or modified
+    "rds.replicate": 900,  # until the first backup is in another region: a copy of everything
     "s3.restore": 14400,  # out of Glacier; the other classes and tiers take more or less
     "backup.bucket": 600,
     "backup.copy-bucket": 900,

@@ -97,6 +97,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/rds/groups.py",
     "stack_local/rds/instances.py",
     "stack_local/rds/point_in_time.py",
+    "stack_local/rds/replicated.py",
     "stack_local/rds/snapshots.py",
     "stack_local/rds/state.py",
     "stack_local/rds/subscriptions.py",

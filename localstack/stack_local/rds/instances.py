@@ -15,7 +15,7 @@ from stack_local.outcomes import outcomes
 from stack_local.rds import point_in_time, snapshots
 from stack_local.rds.engines import ENGINES, check_version, family_of, numbers
 from stack_local.rds.groups import subnet_group_of
-from stack_local.rds.state import moto_backend, operations
+from stack_local.rds.state import leaving, moto_backend, operations
 from stack_local.rds.state import state as _state
 from stack_local.settling import settles
 
@@ -77,6 +77,8 @@ def settle(account: str, region: str) -> None:
         if status == "deleting":
             database = backend.databases.get(name)
             if database is not None:
+                for told in leaving:
+                    told(account, region, database)
                 interfaces.release(account, region, _holder(database))
                 database.deletion_protection = False
                 backend.delete_db_instance(name, skip_final_snapshot=True)
@@ -121,6 +123,8 @@ def _shown(call: Call, view: dict) -> dict:
     if database is not None and not point_in_time.is_restorable(name, database, state):
         view.pop("LatestRestorableTime", None)
     view["PendingModifiedValues"] = dict(state.pending.get(name, {}))
+    if database is not None and (replications := database.__dict__.get("stack_replications")):
+        view["DBInstanceAutomatedBackupsReplications"] = replications
     return view
 
 
@@ -178,6 +182,7 @@ def create_db_instance(call: Call) -> dict:
     version = call.get("EngineVersion")
     full = ENGINES.get(engine, {}).get(version)
     changed = {"DBSnapshotIdentifier": snapshot.arn} if snapshot else {"EngineVersion": full} if full else None
+    changed = point_in_time.named(call) or changed
     with point_in_time.only_what_is_kept(call, source) if source else contextlib.nullcontext():
         answer = (
             call.moto({field: value for field, value in call.request.items() if value is not None} | changed)

@@ -14,6 +14,11 @@ from stack_local.core import Call, fault, now
 from stack_local.rds.snapshots import check_family, password_of
 from stack_local.rds.state import moto_backend, state
 
+# By what name moto knows, for the time of a call, the database whose replicated backups are restored.
+_REPLICATED = "stack-replicated"
+# What finds replicated backups, and refuses what AWS does: filled in there.
+backups: list = []
+
 
 def _said(time: datetime.datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -57,8 +62,11 @@ def check(call: Call):
         raise fault("InvalidParameterCombination", "RestoreTime and UseLatestRestorableTime cannot be specified together.")
     if not wanted and not latest:
         raise fault("InvalidParameterCombination", "Either RestoreTime or UseLatestRestorableTime must be specified.")
-    if backups := call.get("SourceDBInstanceAutomatedBackupsArn"):
-        raise fault("DBInstanceAutomatedBackupNotFound", f"No automated backup {backups} was found.", 404)  # there are none here
+    if call.get("SourceDBInstanceAutomatedBackupsArn"):
+        source = backups[0](call)
+        _check_password(call, source)
+        check_family(call, source.engine, source.engine_version)
+        return source
     name = call.get("SourceDBInstanceIdentifier", "").lower()
     source, instances = moto_backend(call.account, call.region).databases.get(name), state.of(call)
     if source is None:
@@ -72,14 +80,25 @@ def check(call: Call):
         raise fault("InvalidDBInstanceState", f"Instance {name} is not in the available state.")
     if wanted:
         _check_time(source, _utc(wanted))
+    _check_password(call, source)
+    check_family(call, source.engine, source.engine_version)
+    return source
+
+
+def _check_password(call: Call, source) -> None:
     if call.get("ManageMasterUserPassword") and not source.engine.startswith("oracle"):
         # "Constraints: Applies to RDS for Oracle only" (as above); the words are ours.
         raise fault(
             "InvalidParameterCombination",
             f"ManageMasterUserPassword is not supported for engine {source.engine} when restoring a DB instance to a point in time.",
         )
-    check_family(call, source.engine, source.engine_version)
-    return source
+
+
+def named(call: Call) -> dict | None:
+    """What moto is told to restore where backups of another region are named: a database that it knows for the time of the call."""
+    if not call.get("SourceDBInstanceAutomatedBackupsArn"):
+        return None
+    return {"SourceDBInstanceIdentifier": _REPLICATED}
 
 
 def _default_groups(call: Call) -> list[str]:
@@ -108,8 +127,13 @@ def only_what_is_kept(call: Call, source) -> Iterator[None]:
     kept.publicly_accessible = bool(call.get("PubliclyAccessible"))
     kept.backup_retention_period = call.get("BackupRetentionPeriod", source.backup_retention_period)
     databases, name = moto_backend(call.account, call.region).databases, source.db_instance_identifier
+    if call.get("SourceDBInstanceAutomatedBackupsArn"):
+        kept.db_instance_identifier = name = _REPLICATED
     databases[name] = kept
     try:
         yield
     finally:
-        databases[name] = source
+        if name == _REPLICATED:
+            del databases[name]
+        else:
+            databases[name] = source

@@ -114,7 +114,7 @@ def _inaccessible(key: str):
     )
 
 
-def _target_key(call: Call, key: str) -> str:
+def target_key(call: Call, key: str) -> str:
     """The key that a copy is encrypted with: an id or an alias is one of the caller's in the region that is copied to."""
     arn = key if key.startswith("arn:") else call.arn("kms", key if key.startswith("alias/") else f"key/{key}")
     region, account = (arn.split(":") + [""] * 5)[3:5]
@@ -195,7 +195,7 @@ def copy_db_snapshot(call: Call) -> dict:
         # for this parameter" (as above); the words are ours.
         raise fault("InvalidParameterValue", "Must specify new KMS key for the copy of an encrypted snapshot of another account.")
     # Without a key it has that of its source (as above).
-    key = _target_key(call, key) if key else source.kms_key_id
+    key = target_key(call, key) if key else source.kms_key_id
     # moto looks the key up among its own, but KMS here is LocalStack's.
     request = {field: value for field, value in call.request.items() if value is not None and field != "KmsKeyId"}
     answer = call.moto(request | {"SourceDBSnapshotIdentifier": source.arn})

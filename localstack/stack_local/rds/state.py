@@ -1,5 +1,7 @@
 """What RDS keeps beside moto: who is busy, and what waits for the maintenance window."""
 
+from collections.abc import Callable
+
 from moto.rds.models import rds_backends
 
 from stack_local.core import Operations, Store
@@ -19,6 +21,8 @@ class _State:
 
 
 state = Store(_State)
+# What is told of a database that goes: its account, its region, and itself.
+leaving: list[Callable[[str, str, object], None]] = []
 
 
 def moto_backend(account: str, region: str):
