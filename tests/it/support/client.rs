@@ -100,6 +100,14 @@ urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "
     }
 }
 
+impl Account {
+    /// What another client finds of a stack in a region, and of what has none.
+    pub fn inventory_in(&self, region: &str, stack: &str, env: &str) -> Value {
+        let there = format!("at_home = client\nclient = lambda service, region=None: at_home(service, region or {region:?})\n");
+        self.boto3(&format!("{there}{INVENTORY}"), &json!({ "stack": stack, "env": env }))
+    }
+}
+
 /// How many objects an inventory holds.
 pub fn count(inventory: &Value) -> usize {
     inventory.as_object().map_or(0, |kinds| kinds.values().map(|kind| kind.as_object().map_or(0, |objects| objects.len())).sum())

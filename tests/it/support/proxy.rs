@@ -29,6 +29,8 @@ pub struct Call {
     pub when: Duration,
     /// The status of the answer; `None` when the connection was dropped instead.
     pub status: Option<u16>,
+    /// The region that it is signed for.
+    pub region: String,
     /// The access key that signed it, which for LocalStack is the account.
     pub account: String,
     /// Which version it is a change of, where the service wants to know.
@@ -440,6 +442,7 @@ fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
         mutating,
         when,
         status: None,
+        region: scope.get(2).copied().unwrap_or_default().to_owned(),
         account: account.to_owned(),
         if_match: head.value("if-match").map(str::to_owned),
         met: None,
