@@ -27,6 +27,7 @@ mod names;
 mod network;
 mod pipelines;
 mod policies;
+mod recovery;
 mod references;
 mod resources;
 mod rotation;
@@ -128,6 +129,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
+    recovery::expand(&mut graph, stack, facts)?;
     dashboard::expand(&mut graph, stack, facts)?;
     access::limit(&mut graph, stack, facts.scope)?;
     problems.extend(graph.clashes().iter().map(clash));

@@ -21,6 +21,7 @@ mod destroy;
 mod drift;
 mod edited;
 mod extend;
+mod failover;
 mod firewall;
 mod freeze;
 mod frozen;
@@ -41,6 +42,7 @@ mod plan;
 mod preflight;
 mod price;
 mod reap;
+mod recovery;
 #[cfg(test)]
 mod reference;
 mod restore;
@@ -114,6 +116,10 @@ enum Command {
     History(history::Arguments),
     Rollback(rollback::Arguments),
     Restore(Box<restore::Arguments>),
+    Failover(Box<failover::Arguments>),
+    /// The second region, and whether its objectives can hold
+    #[command(subcommand)]
+    Recovery(recovery::Command),
     Pause(pause::Arguments),
     Resume(resume::Arguments),
     Unlock(unlock::Arguments),
@@ -232,6 +238,8 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::History(arguments) => history::run(arguments, color).await,
         Command::Rollback(arguments) => rollback::run(arguments, color).await,
         Command::Restore(arguments) => restore::run(*arguments, color).await,
+        Command::Failover(arguments) => failover::run(*arguments, color).await,
+        Command::Recovery(command) => recovery::run(command, color).await,
         Command::Pause(arguments) => pause::run(arguments, color).await,
         Command::Resume(arguments) => resume::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,

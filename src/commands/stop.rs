@@ -17,7 +17,7 @@ pub enum Exit {
     /// It failed, and nothing was changed.
     Failed = 1,
     /// `plan --detailed-exitcode`: there are changes. `drift`: there is drift. `compare`: something differs that the file does
-    /// not say. `check`: there are findings. `load --rate`: the goal broke.
+    /// not say. `check`: there are findings. `recovery check`: an objective cannot hold. `load --rate`: the goal broke.
     Changes = 2,
     /// Some of it was done and some was not; the same command continues from there.
     Partly = 3,

@@ -50,6 +50,7 @@ mod overlay;
 mod partly;
 pub mod policy;
 mod production;
+pub mod recovery;
 #[cfg(test)]
 mod reference;
 pub mod references;

@@ -62,6 +62,10 @@ const CREATES: &[(&str, &str)] = &[
         "an AWS Backup vault and plan, a selection of what the stack has, and a role; for each `region` of `copies` a vault there",
     ),
     (
+        "recovery",
+        "for each database the replication of its automated backups into the second region ([recovery.md](recovery.md))",
+    ),
+    (
         "archive",
         "a bucket with its policy for exports of databases, two roles, a Lambda function with its log group, two EventBridge rules and \
          permissions; a lifecycle rule in each of `buckets` ([archive.md](archive.md))",

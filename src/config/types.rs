@@ -25,6 +25,7 @@ use super::exceptions::CheckSection;
 use super::existing::Existing;
 use super::firewall::Firewall;
 use super::logs::LogSection;
+use super::recovery::Recovery;
 use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
@@ -113,6 +114,9 @@ pub struct Stack {
     /// keeps it for 35 days. Default: none.
     #[serde(default)]
     pub backup: Option<Backup>,
+    /// A second region, in which the stack is brought up when its own fails. Default: none.
+    #[serde(default)]
+    pub recovery: Option<Recovery>,
     /// Data that must be kept and is no longer used: exports of databases, and objects of buckets, in archives of S3. Default: none.
     #[serde(default)]
     pub archive: Option<Archive>,

@@ -17,6 +17,7 @@ mod firewall;
 mod images;
 mod limits;
 mod open;
+mod recovery;
 mod services;
 mod share;
 pub mod tags;
@@ -60,6 +61,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     alarms::alarms(&mut checks);
     firewall::firewall(&mut checks);
     backup::backup(&mut checks);
+    recovery::recovery(&mut checks);
     archive::archive(&mut checks);
     budget::budget(&mut checks);
     databases::databases(&mut checks);

@@ -127,6 +127,7 @@ const FIXTURES: &[Fixture] = &[
             update("rds.parameter_group/p", "parameters", r#"{ "log_min_duration_statement": "500" }"#),
             update("rds.event_subscription/e", "categories", r#"["failure", "low storage"]"#),
             update("rds.instance/d", "class", r#""db.t4g.small""#),
+            update("rds.backup_replication/d", "tags", TAGS),
             update("secretsmanager.secret/s", "description", r#""A password""#),
             update("secretsmanager.rotation/s", "days", "60"),
             update("lambda.function/f", "timeout", "10"),

@@ -59,6 +59,7 @@ mod passwords;
 mod pause;
 mod plugin;
 mod preflight;
+mod recovery;
 mod restore;
 mod saved;
 mod schedule;

@@ -356,6 +356,14 @@ impl Clients {
         aws_sdk_rds::Client::from_conf(config)
     }
 
+    /// Returns KMS in a region: that of the stack, or another one with copies.
+    pub fn kms_in(&self, region: &str) -> aws_sdk_kms::Client {
+        if region == self.region {
+            return self.kms.clone();
+        }
+        aws_sdk_kms::Client::from_conf(self.kms.config().to_builder().region(Region::new(region.to_owned())).build())
+    }
+
     /// Returns ECR in a region: that of the stack, or another one with an image.
     pub fn ecr_in(&self, region: &str) -> aws_sdk_ecr::Client {
         if region == self.region {

@@ -66,7 +66,12 @@ impl Candidates {
 
 /// Returns the ARN of the key that an alias stands for; nothing when it does not exist or may not be asked for.
 pub(super) async fn arn_of(cx: &Cx, alias: &str) -> Result<Option<String>> {
-    let answer = cx.cloud.kms.describe_key().key_id(alias).send().await.map_err(failed("kms:DescribeKey"));
+    arn_in(cx, &cx.scope.region, alias).await
+}
+
+/// Returns the same of another region.
+pub(super) async fn arn_in(cx: &Cx, region: &str, alias: &str) -> Result<Option<String>> {
+    let answer = cx.cloud.kms_in(region).describe_key().key_id(alias).send().await.map_err(failed("kms:DescribeKey"));
     match answer {
         Err(e) if e.class == Class::Denied => Ok(None),
         other => present(other.map(|found| found.key_metadata.and_then(|key| key.arn))),

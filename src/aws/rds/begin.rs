@@ -9,7 +9,7 @@ use super::instance::{Begin, Instance};
 use super::named::{account_in, id_in, region_of};
 use super::snapshots::{find, look_in};
 use super::status::state_of;
-use super::{from_sdk, instance, snapshot, window};
+use super::{from_sdk, instance, replicated, snapshot, window};
 use crate::aws::Cx;
 use crate::aws::ownership::tags::source;
 use crate::aws::preflight::finding::{Certainty, Finding};
@@ -49,6 +49,20 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
             let mut findings = differences(item, desired, &what, data);
             findings.extend(unknown.filter(|_| desired.get("database").is_some()));
             return Ok(findings);
+        }
+        Begin::PointInTime { database: of, at } if replicated::is_backup(of) => {
+            let what = "the backups from another region".to_owned();
+            let Some(found) = replicated::look(cx, region_of(cx, of), of).await? else {
+                return refused(
+                    format!("{what} that it is to begin with, `{of}`, do not exist"),
+                    "`stack recovery check` shows those that do",
+                );
+            };
+            let of = replicated::as_instance(&found);
+            if let Some((message, help)) = window::out_of_window(&of, replicated::earliest(&found), &what, at.as_deref())? {
+                return refused(message, &help);
+            }
+            (what, data(of.engine(), of.engine_version(), of.master_username(), of.allocated_storage, of.storage_encrypted))
         }
         Begin::Database(of) | Begin::PointInTime { database: of, .. } => {
             let (what, region) = (format!("the database `{of}`"), region_of(cx, of));

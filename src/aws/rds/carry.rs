@@ -16,7 +16,7 @@ use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD, least_iops};
 use super::named::{account_in, id_in, moment, region_of};
 use super::snapshots::{SNAPSHOT, find, look_in, remove_in, unfinished};
-use super::{NAME, from_sdk, instance, interim, passing, snapshot as copy, to_sdk};
+use super::{NAME, from_sdk, instance, interim, passing, replicated, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
@@ -109,8 +109,9 @@ enum Made {
 enum Data {
     /// A snapshot: how it is named in the call, and what it is.
     Snapshot(String, Box<DbSnapshot>),
-    /// A database with the same key, and the time at which it had the data; the latest, if none.
-    PointInTime(Box<DbInstance>, Option<String>),
+    /// A database with the same key, its backups from another region, if it is of there, and the time at which it had the data; the
+    /// latest, if none.
+    PointInTime(Box<DbInstance>, Option<String>, Option<String>),
 }
 
 type Chosen = Option<Data>;
@@ -155,7 +156,11 @@ impl Instance {
     /// Returns the database whose backups can be restored as this one: AWS does that with the key of the original only. None when the key
     /// is another, and when an earlier run began to carry the data over by a snapshot.
     async fn restored_directly(&self, cx: &Cx, copies: &Copies, database: &str) -> Result<Option<DbInstance>> {
-        let Some(source) = instance(cx, id_in(database), &cx.scope.region).await? else { return Ok(None) };
+        let source = match replicated::is_backup(database) {
+            true => replicated::look(cx, &cx.scope.region, database).await?.as_ref().map(replicated::as_instance),
+            false => instance(cx, id_in(database), &cx.scope.region).await?,
+        };
+        let Some(source) = source else { return Ok(None) };
         if self.encrypted == Some(true) {
             let own = self.key_of_aws(cx).await?;
             let key = self.kms_key.as_deref().or(own.as_deref());
@@ -218,7 +223,8 @@ impl Instance {
         if let From::PointInTime(Begin::PointInTime { database, at }) = &copies.from
             && let Some(source) = self.restored_directly(cx, &copies, database).await?
         {
-            return choose(cx, Data::PointInTime(source.into(), at.clone())).await;
+            let backup = Some(database.clone()).filter(|database| replicated::is_backup(database));
+            return choose(cx, Data::PointInTime(source.into(), backup, at.clone())).await;
         }
         let (name, region, what) = (&copies.snapshot, &copies.region, copies.what());
         let snapshot = match &copies.from {
@@ -286,7 +292,7 @@ impl Instance {
         let chosen = chosen(cx).await?.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match chosen.ok_or_else(|| Error::internal("nothing was chosen to restore"))? {
             Data::Snapshot(from, snapshot) => self.restore_snapshot(cx, from, &snapshot).await,
-            Data::PointInTime(of, at) => self.restore_as_it_was(cx, &of, at.as_deref()).await,
+            Data::PointInTime(of, backup, at) => self.restore_as_it_was(cx, &of, backup, at.as_deref()).await,
         }
     }
 
@@ -319,9 +325,16 @@ impl Instance {
 
     /// Creates it from the backups of another one
     /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceToPointInTime.html>).
-    async fn restore_as_it_was(&self, cx: &Cx, of: &DbInstance, at: Option<&str>) -> Result<Option<DbInstance>> {
+    async fn restore_as_it_was(
+        &self,
+        cx: &Cx,
+        of: &DbInstance,
+        backup: Option<String>,
+        at: Option<&str>,
+    ) -> Result<Option<DbInstance>> {
         let call = cx.cloud.rds.restore_db_instance_to_point_in_time().target_db_instance_identifier(names::name(cx, NAME));
         let call = call.set_source_db_instance_identifier(of.db_instance_identifier.clone()).db_instance_class(&self.class);
+        let call = call.set_source_db_instance_automated_backups_arn(backup);
         let call = match at {
             Some(at) => call.restore_time(moment(at)?),
             None => call.use_latest_restorable_time(true),

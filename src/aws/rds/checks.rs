@@ -1,9 +1,9 @@
 //! Checks for what RDS would refuse: classes and versions that it does not offer, data that a database cannot begin with, removed zones that are in use, and too many
 //! databases.
 
-use super::{Instance, SubnetGroup, begin, classes};
+use super::{BackupReplication, Instance, SubnetGroup, begin, classes, replication};
 use crate::aws::Cx;
-use crate::aws::preflight::finding::{Finding, is_new, loses_subnets, of_kind};
+use crate::aws::preflight::finding::{Finding, is_made, is_new, loses_subnets, of_kind};
 use crate::aws::preflight::placement;
 use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold};
 use crate::aws::rds::errors::failed;
@@ -23,6 +23,8 @@ pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     checks.extend(new.map(|item| -> Check<'_> { ("database classes", Box::pin(classes::check(cx, plan, item))) }));
     checks.extend(begin.map(|item| -> Check<'_> { ("the data that databases begin with", Box::pin(begin::check(cx, item))) }));
     checks.extend(groups.map(|item| -> Check<'_> { ("the zones of databases", Box::pin(zones(cx, plan, item))) }));
+    let copied = of_kind(plan, BackupReplication::KIND).filter(|item| is_made(item));
+    checks.extend(copied.map(|item| -> Check<'_> { ("backups in another region", Box::pin(replication::check(cx, item))) }));
     checks
 }
 

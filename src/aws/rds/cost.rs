@@ -4,7 +4,7 @@
 //! Backups up to the size of the storage are free
 //! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.html>).
 
-use super::Instance;
+use super::{BackupReplication, Instance};
 use crate::aws::billed::{Object, Whole};
 use crate::prices::{Decimal, HOURS, Part};
 
@@ -34,6 +34,11 @@ const EXTENDED: [(&str, &str, Month, Month); 11] = [
 ];
 
 pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
+    if object.of::<BackupReplication>().is_some() {
+        // Storage, and the transfer of every change, at the prices of another region
+        // (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReplicateBackups.html>).
+        return vec![Part::new("AmazonRDS", "backups in another region", Decimal::ONE, "backups in another region")];
+    }
     let Some(own) = object.of::<Instance>() else { return Vec::new() };
     // A replica has what is not said of it from its source.
     let source = own.source.as_ref().and_then(|source| whole.follow(source)).and_then(Object::of::<Instance>);

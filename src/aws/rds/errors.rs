@@ -15,6 +15,11 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
         &["DBSubnetGroupNotFoundFault", "DBParameterGroupNotFound", "DBParameterGroupNotFoundFault", "KMSKeyNotAccessibleFault"],
         Class::NotYet,
     ),
+    // Words as in hashicorp/terraform-provider-aws, `instance_automated_backups_replication.go`.
+    Row::says(&["rds:StopDBInstanceAutomatedBackupsReplication"], "not replicating to the current region", Class::NotFound),
+    // Backups of the database are there: still replicated, or kept from before
+    // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartDBInstanceAutomatedBackupsReplication.html>).
+    Row::codes(&["rds:StartDBInstanceAutomatedBackupsReplication"], &["InvalidDBInstanceAutomatedBackupState*"], Class::Exists),
     // A database that AWS is at, or a group that one still uses.
     Row::codes(
         &["rds:*"],
@@ -55,6 +60,15 @@ mod tests {
             let busy = "The parameter group shop-main has pending changes.";
             assert_eq!(means(ERRORS, op, "InvalidDBParameterGroupState", busy), Class::InUse);
         }
+        const STOP: &str = "rds:StopDBInstanceAutomatedBackupsReplication";
+        let ended = "arn:aws:rds:us-east-1:1:db:shop is not replicating to the current region.";
+        assert_eq!(means(ERRORS, STOP, "InvalidDBInstanceState", ended), Class::NotFound);
+        assert_eq!(class(STOP, "InvalidDBInstanceState"), Class::InUse);
+        assert_eq!(
+            class("rds:StartDBInstanceAutomatedBackupsReplication", "InvalidDBInstanceAutomatedBackupState"),
+            Class::Exists
+        );
+        assert_eq!(class("rds:DescribeDBInstanceAutomatedBackups", "DBInstanceAutomatedBackupNotFound"), Class::NotFound);
         assert_eq!(class("rds:ModifyDBSubnetGroup", "SubnetAlreadyInUse"), Class::Invalid);
         assert_eq!(class("rds:CreateDBInstance", "KMSKeyNotAccessibleFault"), Class::NotYet);
         assert_eq!(class("rds:CreateEventSubscription", "SNSNoAuthorization"), Class::NotYet);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::instance::{Begin, Instance};
 use super::named::{id_in, moment};
+use super::replicated;
 use super::snapshot::of_copy;
 use super::status::state_of;
 use super::{Live, NAME, from_sdk, instance, instances, retag, to_sdk};
@@ -73,7 +74,11 @@ pub(super) async fn restored(cx: &Cx, of: &Instance, begin: &Begin) -> Result<st
     let name = name(cx);
     let Some(now) = look(cx, &name).await? else {
         let call = cx.cloud.rds.restore_db_instance_to_point_in_time().target_db_instance_identifier(&name);
-        let call = call.source_db_instance_identifier(id_in(database)).db_instance_class(&of.class);
+        let call = match replicated::is_backup(database) {
+            true => call.source_db_instance_automated_backups_arn(database),
+            false => call.source_db_instance_identifier(id_in(database)),
+        };
+        let call = call.db_instance_class(&of.class);
         let call = match at {
             Some(at) => call.restore_time(moment(at)?),
             None => call.use_latest_restorable_time(true),

@@ -16,6 +16,8 @@ mod named;
 pub mod newest;
 mod parameter_group;
 pub mod passing;
+pub mod replicated;
+mod replication;
 mod snapshot;
 mod snapshots;
 mod status;
@@ -28,6 +30,7 @@ pub use event_subscription::{EventSubscription, GROUPS, INSTANCES};
 pub use instance::{Begin, Instance, log_group};
 pub use interim::Interim;
 pub use parameter_group::ParameterGroup;
+pub use replication::BackupReplication;
 pub use snapshot::Snapshot;
 pub use status::STATES;
 pub use subnet_group::SubnetGroup;
@@ -61,6 +64,7 @@ pub(super) static WING: Wing = Wing {
         KindRow::of::<Snapshot>(),
         KindRow::of::<Interim>(),
         KindRow::of::<EventSubscription>(),
+        KindRow::of::<BackupReplication>(),
     ])
 };
 

@@ -46,7 +46,8 @@ pub struct Taken {
     pub of_another: bool,
 }
 
-fn shown(time: &DateTime) -> String {
+/// Returns a time as text, to the second.
+pub(super) fn shown(time: &DateTime) -> String {
     DateTime::from_secs(time.secs()).fmt(Format::DateTime).unwrap_or_default()
 }
 
@@ -131,7 +132,12 @@ pub(super) async fn not_restorable(cx: &Cx, of: &DbInstance, what: &str, at: Opt
 }
 
 /// Returns the same by what is known of its backups.
-fn out_of_window(of: &DbInstance, earliest: Option<DateTime>, what: &str, at: Option<&str>) -> Result<Option<(String, String)>> {
+pub(super) fn out_of_window(
+    of: &DbInstance,
+    earliest: Option<DateTime>,
+    what: &str,
+    at: Option<&str>,
+) -> Result<Option<(String, String)>> {
     if of.backup_retention_period.unwrap_or_default() == 0 {
         let message = format!("{what} has no automated backups, so it cannot be restored to a point in time");
         return Ok(Some((message, "begin with a snapshot of it, or turn its backups on".into())));

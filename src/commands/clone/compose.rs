@@ -359,6 +359,9 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     if stack.backup.is_some() {
         overlay.set(&["backup"], Value::Null, "copies are not backed up");
     }
+    if stack.recovery.is_some() {
+        overlay.set(&["recovery"], Value::Null, "copies are not recovered in another region");
+    }
     for kind in ["route53.record", "acm.certificate", "acm.validation"].iter().filter(|kind| stack.resources.contains_key(**kind))
     {
         overlay.set(&["resources", kind], Value::Null, DOMAIN);

@@ -158,6 +158,8 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
             "throughput": always("waits"),
         },
     ),
+    # "Replicated backups are retained": another time or key is another replication.
+    "rds.backup_replication": ("AmazonRDS/latest/UserGuide/AutomatedBackups.StopReplicating.html", {"tags": silent}),
     "rds.parameter_group": ("AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html", {"parameters": always("waits")}),
     "logs.metric_filter": ("AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html", {"": silent}),
     "rds.event_subscription": ("AmazonRDS/latest/APIReference/API_ModifyEventSubscription.html", {"": silent}),

@@ -366,6 +366,10 @@ def firewalls():
 def backups():
     # Copies are in other regions: these are the ones that tests copy to.
     for region in ("us-east-1", "eu-central-1", "us-west-2"):
+        for backups in client("rds", region).describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]:
+            # What is kept of them stays for its time.
+            if backups.get("Status") in ("pending", "replicating") and ours(backups.get("TagList", []), backups["DBInstanceIdentifier"]):
+                put("rds.backup-replication", backups["DBInstanceAutomatedBackupsArn"], backups, Tags=backups["TagList"])
         backup = client("backup", region)
         for vault in backup.list_backup_vaults()["BackupVaultList"]:
             tags = backup.list_tags(ResourceArn=vault["BackupVaultArn"])["Tags"]

@@ -1,0 +1,240 @@
+//! `stack failover`: the stack in its second region, with the data that is there.
+
+pub mod figures;
+pub mod moved;
+mod rehearsal;
+
+pub use self::rehearsal::name as rehearsal_name;
+
+use clap::Args;
+
+use self::moved::{Beginning, Moved};
+use super::arguments::StackFile;
+use super::consent::{self, Applying, Consent};
+use super::run::Run;
+use super::session::Session;
+use super::stack_file;
+use super::stop::{Exit, Result, Stop};
+use crate::aws::rds::Instance;
+use crate::aws::runs::history::{self, Ending};
+use crate::aws::runs::store::Store;
+use crate::config::{self, Loaded};
+use crate::engine::{Key, Plan, Resource, Snapshot};
+use crate::ui::{self, Color, Look};
+
+/// The command, as the history has it.
+pub const COMMAND: &str = "failover";
+
+/// Bring the stack up in its second region
+///
+/// Plans the environment in REGION, that of the section `recovery`, as the file describes it: under the same name, with databases
+/// restored from the backups that were replicated there. Of each, the plan says as of when; that needs consent. What is not there (the
+/// objects of buckets, what caches hold, secrets) and which public names still lead to the old region is told. Nothing is asked of the
+/// old region, nothing is changed in it, and no public name is moved. The same command continues a failover that was interrupted.
+///
+/// With `--rehearse` it is brought up as another environment that nothing leads to, what it took is shown and kept for `stack recovery
+/// check`, and it is destroyed again.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    /// The region: that of `recovery`
+    #[arg(long, value_name = "REGION", value_parser = config::region)]
+    to: String,
+    /// Restore databases as they were at TIME, such as `2026-11-27T10:00Z` [default: the last time that the backups reach to]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    to_time: Option<jiff::Timestamp>,
+    /// Bring it up as an environment of its own, show what that took, and destroy it again
+    #[arg(long)]
+    rehearse: bool,
+    /// With `--rehearse`: do not destroy it; `stack reap` does after a day
+    #[arg(long, requires = "rehearse")]
+    keep: bool,
+    /// Only show the plan
+    #[arg(long)]
+    plan: bool,
+    #[command(flatten)]
+    applying: Applying,
+}
+
+/// Reads a time, as of RFC 3339.
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    let read = text.parse::<jiff::Timestamp>().ok().and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok());
+    read.ok_or_else(|| "write a time with its zone, such as `2026-11-27T10:00Z`".to_owned())
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let Arguments { file, to, to_time, rehearse, keep, plan, applying } = arguments;
+    let text = stack_file::read_stack(&file)?;
+    let loaded = stack_file::load_text(&file, &text, color)?;
+    chosen(&loaded, &to)?;
+    if rehearse {
+        let wanted = rehearsal::Wanted { file: &file, loaded: &loaded, region: &to, at: to_time, keep, plan };
+        return rehearsal::run(&wanted, &applying, color).await;
+    }
+    let mut moved = moved::to(&loaded, &to);
+    let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?.limited(None);
+    let there = session.snapshot().await?;
+    let missing = missing(&moved.loaded, &there);
+    continued(&session, &moved, missing.len()).await?;
+    let beginnings = beginnings(&session, &moved, &missing, to_time, &applying.consent).await?;
+    moved::begin(&mut moved.loaded.stack, &beginnings);
+    tell(&session, &moved, &beginnings)?;
+    let consent = &applying.consent;
+    let agreed = consent.allow.consent();
+    let make = async || {
+        let mut plan = session.plan(&moved.loaded).await?;
+        moved::tell_lost(&mut plan, &beginnings, true);
+        Result::<Plan>::Ok(plan)
+    };
+    let run = Run {
+        command: COMMAND,
+        file: &file,
+        text: Some(&text),
+        commit: None,
+        consent,
+        agreed: &agreed,
+        verbose: applying.verbose,
+        color,
+    };
+    if plan {
+        show(&session, &consent::with(make().await?, &agreed)?, &run, color)?;
+        return Ok(Exit::Ok);
+    }
+    let exit = run.execute(&session, make).await?;
+    if exit as u8 == Exit::Ok as u8 {
+        after(&session, &moved, &file)?;
+    }
+    Ok(exit)
+}
+
+/// Refuses a region into which nothing was copied.
+fn chosen(loaded: &Loaded, to: &str) -> Result<()> {
+    let recovery = moved::section(loaded)?;
+    if recovery.region == to {
+        return Ok(());
+    }
+    let (what, help) = match loaded.stack.region == to {
+        true => (
+            format!("the stack is in {to}, as `{}` says", loaded.warnings.file),
+            format!(
+                "after a failover the file must say where the stack is now: `region: {}`, and `recovery.region: {to}` for the way back",
+                recovery.region
+            ),
+        ),
+        false => {
+            (format!("the backups are in {}, and not in {to}", recovery.region), format!("write `--to {}`", recovery.region))
+        }
+    };
+    Err(Stop::Message(Exit::Usage, what, Some(help)))
+}
+
+/// Returns the databases of a file that do not exist.
+fn missing(loaded: &Loaded, there: &Snapshot) -> Vec<String> {
+    let exists = |name: &str| there.seen.iter().any(|seen| seen.key() == Some(Key::new(Instance::KIND, name)));
+    loaded.stack.databases.keys().map(|name| name.as_str().to_owned()).filter(|name| !exists(name)).collect()
+}
+
+/// Refuses databases that are there and have data of their own: only a failover that was begun is continued.
+async fn continued(session: &Session, moved: &Moved, missing: usize) -> Result<()> {
+    if missing == moved.loaded.stack.databases.len() {
+        return Ok(());
+    }
+    let (records, _) = session.kept(history::last(&Store::of(&session.cx), 1)).await?;
+    let begun = records.first().filter(|record| record.command.starts_with(&format!("stack {COMMAND} ")));
+    match begun.map(|record| record.ending) {
+        Some(Ending::Complete) => session.say("A failover was done, and nothing of its data is changed."),
+        Some(_) => session.say("A failover was begun, and is continued."),
+        None => {
+            let scope = &session.cx.scope;
+            let named = format!("--stack {} --env {} --region {}", scope.stack, scope.env, scope.region);
+            Err(Stop::refused(
+                format!(
+                    "nothing was changed: `{}/{}` has databases in {} with data of their own",
+                    scope.stack, scope.env, scope.region
+                ),
+                format!(
+                    "`stack show {named}` shows what is there; if it is what was left behind, `stack destroy {named}` deletes it"
+                ),
+            ))
+        }
+    }
+}
+
+/// Returns what the databases that do not exist there begin with.
+async fn beginnings(
+    session: &Session,
+    moved: &Moved,
+    missing: &[String],
+    at: Option<jiff::Timestamp>,
+    consent: &Consent,
+) -> Result<Vec<Beginning>> {
+    let copies = moved::copies(session, moved).await?;
+    let mut out = Vec::new();
+    for name in missing {
+        let empty = consent
+            .allow
+            .without_data
+            .iter()
+            .any(|named| [format!("databases.{name}"), format!("rds.instance/{name}")].contains(named));
+        match copies.iter().find(|copies| copies.database == *name) {
+            _ if empty => {}
+            Some(copies) => out.push(moved::beginning(copies, at)?),
+            None => {
+                return Err(Stop::refused(
+                    format!("nothing was changed: no backups of `databases.{name}` are in {}", session.cx.scope.region),
+                    format!("`--without-data databases.{name}` lets it begin empty"),
+                ));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Says what is lost, and what is not there.
+fn tell(session: &Session, moved: &Moved, beginnings: &[Beginning]) -> Result<()> {
+    let region = &session.cx.scope.region;
+    for one in beginnings {
+        let ended = if one.replicating { "" } else { ", and newer backups are not copied any more" };
+        let age = moved::lasting(one.age);
+        session.say(&format!(
+            "`databases.{}` begins as it was at {}, {age} ago{ended}. What was written since is lost.",
+            one.database, one.at
+        ))?;
+    }
+    for left in &moved.left {
+        session.say(&format!("Not in {region}: {left}."))?;
+    }
+    for (path, text) in &moved.elsewhere {
+        session.say(&format!("`{path}` names {}, which may not answer: {text}", moved.home))?;
+    }
+    Ok(())
+}
+
+/// Says what is left to be done by people.
+fn after(session: &Session, moved: &Moved, file: &StackFile) -> Result<()> {
+    let (region, home) = (&session.cx.scope.region, &moved.home);
+    for name in &moved.names {
+        session.say(&format!("`{name}` still leads to {home}: point it here where its zone is kept."))?;
+    }
+    session.say(&format!(
+        "The stack is in {region} now. Write `region: {region}` into `{}`, and `recovery.region: {home}` for the way back, before the next `stack apply`.",
+        file.file
+    ))?;
+    session.say(&format!("What is in {home} is unchanged: it is not the stack of that file any more, and costs what it did."))
+}
+
+fn show(session: &Session, plan: &Plan, run: &Run<'_>, color: Color) -> Result<()> {
+    let rules = |kind: &str| session.registry.rules(kind);
+    let change = session.pricing.change(plan);
+    let view = ui::View {
+        price: Some(&change),
+        look: Look::stderr(color),
+        file: &run.file.file,
+        verbose: run.verbose,
+        consent: run.agreed,
+        via: session.via.as_deref(),
+        rules: &rules,
+    };
+    Ok(ui::err(&ui::plan_text(plan, &view))?)
+}

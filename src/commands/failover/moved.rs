@@ -1,0 +1,261 @@
+//! A stack in its second region: what its file means there, what its databases begin with, and what is not there.
+
+use std::time::Duration;
+
+use crate::aws::rds::Instance;
+use crate::aws::rds::replicated::{self, Copies};
+use crate::commands::clone::compose;
+use crate::commands::session::Session;
+use crate::commands::stop::{Exit, Result, Stop};
+use crate::config::database::Begin;
+use crate::config::recovery::Recovery;
+use crate::config::{Loaded, Stack, Zones};
+use crate::engine::{Action, Effect, Impact, Key, Plan, Resource};
+
+/// A stack as it is to be in its second region.
+pub struct Moved {
+    /// The file, with that region in place of its own.
+    pub loaded: Loaded,
+    /// Its own region.
+    pub home: String,
+    /// What is not brought there, a clause each.
+    pub left: Vec<String>,
+    /// Texts of the file that name its own region: paths and texts.
+    pub elsewhere: Vec<(String, String)>,
+    /// The names under which it answers, which lead to its own region until they are moved.
+    pub names: Vec<String>,
+}
+
+/// The data that a database begins with there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Its name in the file.
+    pub database: String,
+    /// The ARN of the backups.
+    pub backups: String,
+    /// The time to which it is restored.
+    pub at: jiff::Timestamp,
+    /// How long ago that was when it was looked at.
+    pub age: Duration,
+    /// Whether newer backups are still copied.
+    pub replicating: bool,
+}
+
+/// Returns how long ago a time is.
+pub fn since(at: jiff::Timestamp) -> Duration {
+    Duration::try_from(jiff::Timestamp::now().duration_since(at)).unwrap_or_default()
+}
+
+/// Returns a time in words: `42 s`, `6 min`, `3 h 5 min`, `2 days 4 h`.
+pub fn lasting(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    let two = |whole: u64, unit: &str, rest: u64, small: &str| match rest {
+        0 => format!("{whole} {unit}"),
+        rest => format!("{whole} {unit} {rest} {small}"),
+    };
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{minutes} min"),
+        7200..172_800 => two(hours, "h", minutes % 60, "min"),
+        _ => two(hours / 24, "days", hours % 24, "h"),
+    }
+}
+
+/// Returns the section `recovery` of a file.
+pub fn section(loaded: &Loaded) -> Result<&Recovery> {
+    loaded.stack.recovery.as_ref().ok_or_else(|| {
+        let what = format!("`{}` has no section `recovery`", loaded.warnings.file);
+        let help = "add `recovery: { region: eu-central-1, rpo: 15m, rto: 2h }` and apply it: what was not copied before cannot be restored";
+        Stop::Message(Exit::Usage, what, Some(help.into()))
+    })
+}
+
+/// Returns a stack as it is to be in its second region. What refers to its own region, or is of one region only, is left out.
+pub fn to(loaded: &Loaded, region: &str) -> Moved {
+    let mut moved = loaded.clone();
+    let home = std::mem::replace(&mut moved.stack.region, region.to_owned());
+    let names = names(&loaded.stack);
+    let left = left(&loaded.stack);
+    let stack = &mut moved.stack;
+    // Nothing is read from there.
+    (stack.recovery, stack.history_bucket) = (None, None);
+    if let Zones::Names(zones) = &stack.network.zones {
+        stack.network.zones = Zones::Count(u8::try_from(zones.len()).unwrap_or(u8::MAX));
+    }
+    (stack.backup, stack.archive, stack.budget) = (None, None, None);
+    stack.access.groups.clear();
+    stack.access.users.clear();
+    stack.access.pipelines.clear();
+    if let Some(balancer) = &mut stack.load_balancer {
+        balancer.dns = false;
+    }
+    if let Some(cdn) = stack.cdn.as_mut().filter(|cdn| !cdn.aliases.is_empty()) {
+        (cdn.aliases, cdn.certificate, cdn.dns) = (Vec::new(), None, false);
+    }
+    let elsewhere = compose::texts(&loaded.tree(), &|text| text.contains(&home));
+    let elsewhere = elsewhere.into_iter().filter(|(path, _)| !path.starts_with("network.zones")).collect();
+    Moved { loaded: moved, home, left, elsewhere, names }
+}
+
+/// Returns the public names of a stack.
+fn names(stack: &Stack) -> Vec<String> {
+    if let Some(cdn) = &stack.cdn {
+        return cdn.aliases.clone();
+    }
+    let balancer = stack.load_balancer.as_ref().filter(|balancer| balancer.dns);
+    let own = balancer.and_then(|balancer| balancer.certificate.as_deref()?.strip_prefix("certificates."));
+    let certificate = own.and_then(|own| stack.certificates.iter().find(|(name, _)| name.as_str() == own));
+    certificate.into_iter().flat_map(|(_, section)| std::iter::once(&section.domain).chain(&section.names)).cloned().collect()
+}
+
+/// Returns what is not brought along.
+fn left(stack: &Stack) -> Vec<String> {
+    let of = |kind: &str| {
+        stack.resources.get(kind).into_iter().flat_map(|all| all.keys()).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut left: Vec<String> =
+        of("s3.bucket").iter().map(|name| format!("the objects of `resources.s3.bucket.{name}`")).collect();
+    if stack.cdn.as_ref().is_some_and(|cdn| cdn.assets.as_ref().is_some_and(|assets| assets.bucket.is_none())) {
+        left.push("the files of `cdn.static`, which `stack assets push` brings there".to_owned());
+    }
+    left.extend(stack.caches.keys().map(|name| format!("what is in `caches.{name}`, which begins empty")));
+    let secrets = of("secretsmanager.secret");
+    left.extend(secrets.iter().map(|name| format!("the value of `resources.secretsmanager.secret.{name}`")));
+    let access = &stack.access;
+    let sections = [
+        ("access", !(access.groups.is_empty() && access.users.is_empty() && access.pipelines.is_empty())),
+        ("backup", stack.backup.is_some()),
+        ("archive", stack.archive.is_some()),
+        ("budget", stack.budget.is_some()),
+    ];
+    let later =
+        sections.iter().filter(|(_, is)| *is).map(|(name, _)| format!("the section `{name}`, until the file has the new region"));
+    left.extend(later);
+    left
+}
+
+/// Returns the backups that the databases of a file have in the region of a connection.
+pub async fn copies(session: &Session, moved: &Moved) -> Result<Vec<Copies>> {
+    let names: Vec<&str> = moved.loaded.stack.databases.keys().map(|name| name.as_str()).collect();
+    session.hear(replicated::of_stack(&session.cx, &moved.home, &names)).await
+}
+
+/// Returns what backups are restored as: as they were at a time, or at the last one that they reach to.
+///
+/// # Errors
+/// When they have nothing yet, or not that time.
+pub fn beginning(copies: &Copies, at: Option<jiff::Timestamp>) -> Result<Beginning> {
+    let refused = |why: String, help: &str| Stop::refused(format!("nothing was changed: {why}"), help);
+    let time = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let name = &copies.database;
+    let Some(latest) = time(&copies.latest) else {
+        let why = format!("the first backup of `databases.{name}` is not complete there yet");
+        return Err(refused(why, "wait for it: `stack recovery check` shows when it is"));
+    };
+    let earliest = time(&copies.earliest);
+    if let Some(at) = at.filter(|at| *at > latest || earliest.is_some_and(|earliest| *at < earliest)) {
+        let from = earliest.map_or_else(|| "its first backup".to_owned(), |earliest| earliest.to_string());
+        return Err(refused(
+            format!("the backups of `databases.{name}` reach from {from} to {latest}, not to {at}"),
+            "give another time",
+        ));
+    }
+    let (database, backups, at) = (name.clone(), copies.arn.clone(), at.unwrap_or(latest));
+    Ok(Beginning { database, backups, at, age: since(at), replicating: copies.replicating })
+}
+
+/// Has databases begin so.
+pub fn begin(stack: &mut Stack, beginnings: &[Beginning]) {
+    for (name, database) in &mut stack.databases {
+        let beginning = beginnings.iter().find(|one| one.database == name.as_str());
+        database.begin =
+            beginning.map(|one| Begin { snapshot: None, database: Some(one.backups.clone()), at: Some(one.at.to_string()) });
+    }
+}
+
+/// Says in a plan what is lost with what databases begin with; done only with consent, if it is `grave`.
+pub fn tell_lost(plan: &mut Plan, beginnings: &[Beginning], grave: bool) {
+    for one in beginnings {
+        let key = Key::new(Instance::KIND, one.database.as_str());
+        let words = format!("it begins as it was at {}: what was written after that is not in it", one.at);
+        let effect = Effect::new(Impact::LosesData, words);
+        let item = plan.items.iter_mut().find(|item| item.key == key && item.action == Action::Create);
+        if let Some(item) = item {
+            item.effects.push(if grave { effect.with_consent() } else { effect });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::stack_file::stack_schema;
+    use crate::config;
+
+    const FILE: &str = r#"
+stack: shop
+region: eu-west-1
+history_bucket: shop-history
+network: { zones: [eu-west-1a, eu-west-1b], nat: none }
+services:
+  web: { image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:1", port: 80, routes: ["/*"], public: true }
+databases: { main: { engine: postgres, version: "16" } }
+caches: { main: { engine: valkey, version: "8.0" } }
+resources: { s3.bucket: { uploads: {} } }
+backup: {}
+recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
+"#;
+
+    #[test]
+    fn what_is_of_one_region_stays_there() {
+        let loaded = config::load("s.yaml", FILE, None, &stack_schema()).unwrap_or_else(|report| panic!("{report:?}"));
+        let moved = to(&loaded, "eu-central-1");
+        let stack = &moved.loaded.stack;
+        assert_eq!((stack.region.as_str(), moved.home.as_str()), ("eu-central-1", "eu-west-1"));
+        assert!(stack.recovery.is_none() && stack.history_bucket.is_none() && stack.backup.is_none());
+        assert!(matches!(stack.network.zones, Zones::Count(2)));
+        let paths: Vec<&str> = moved.elsewhere.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["services.web.image"]);
+        assert_eq!(
+            moved.left,
+            [
+                "the objects of `resources.s3.bucket.uploads`",
+                "what is in `caches.main`, which begins empty",
+                "the section `backup`, until the file has the new region"
+            ]
+        );
+    }
+
+    #[test]
+    fn backups_are_restored_within_their_window() {
+        let copies = |latest: Option<&str>| Copies {
+            database: "main".into(),
+            arn: "arn".into(),
+            of: "db".into(),
+            replicating: true,
+            earliest: Some("2026-11-26T00:00:00Z".into()),
+            latest: latest.map(str::to_owned),
+            gib: 20,
+            days: 7,
+            version: "16.8".into(),
+        };
+        let last = copies(Some("2026-11-27T10:00:00Z"));
+        let at = |text: &str| Some(text.parse::<jiff::Timestamp>().unwrap());
+        let restored = |at| beginning(&last, at).map(|one| one.at.to_string()).ok();
+        assert_eq!(restored(None).as_deref(), Some("2026-11-27T10:00:00Z"));
+        assert_eq!(restored(at("2026-11-27T09:00:00Z")).as_deref(), Some("2026-11-27T09:00:00Z"));
+        assert_eq!(restored(at("2026-11-27T10:00:01Z")), None);
+        assert_eq!(restored(at("2026-11-25T00:00:00Z")), None);
+        assert!(beginning(&copies(None), None).is_err());
+    }
+
+    #[test]
+    fn times_are_read_at_a_glance() {
+        let words = |seconds: u64| lasting(Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 119, 120, 7199, 7200, 11_100, 172_800, 187_200].map(words),
+            ["0 s", "119 s", "2 min", "119 min", "2 h", "3 h 5 min", "2 days", "2 days 4 h"]
+        );
+    }
+}

@@ -1,0 +1,244 @@
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::arguments::{Aws, StackFile};
+use super::failover::figures::{self, Took};
+use super::failover::moved::{self, Moved, lasting, since};
+use super::failover::rehearsal_name;
+use super::preflight;
+use super::session::{self, Session};
+use super::stack_file;
+use super::stop::{Exit, Result};
+use crate::aws::preflight::{Certainty, Finding};
+use crate::aws::rds::replicated::Copies;
+use crate::config::Loaded;
+use crate::config::recovery::Recovery;
+use crate::ui::{self, Color, Look, Tone};
+
+/// The second region.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure whether the objectives of the section `recovery` can hold
+    ///
+    /// Asks the second region only: how old the newest backup of each database there is, against `rpo`; what the last rehearsal took,
+    /// against `rto`; and whether that region offers what a failover needs. What it does not know it says. Nothing is changed. Exits with 2
+    /// when an objective cannot hold, or a failover would be refused.
+    Check(Check),
+}
+
+/// Measures.
+#[derive(Args, Debug)]
+#[command(override_usage = "stack recovery check [OPTIONS] [FILE]")]
+pub struct Check {
+    #[command(flatten)]
+    file: StackFile,
+    #[command(flatten)]
+    aws: Aws,
+    /// Print the measurements as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+struct Measured {
+    /// The second region.
+    region: String,
+    /// What is kept ready there.
+    mode: &'static str,
+    /// Whether both objectives can hold, as far as is known, and nothing would be refused.
+    holds: bool,
+    /// How much may be lost, in seconds.
+    rpo_seconds: u64,
+    /// How long it may take, in seconds.
+    rto_seconds: u64,
+    databases: Vec<Database>,
+    /// What the last rehearsal or failover took; none when there was none.
+    last: Option<Took>,
+    /// Whether that is within `rto`; not known without one.
+    rto_holds: Option<bool>,
+    /// What a failover would meet.
+    findings: Vec<ui::Problem>,
+}
+
+/// The backups of a database.
+#[derive(Debug, PartialEq, Serialize)]
+struct Database {
+    name: String,
+    /// The last time to which it can be restored there.
+    latest: Option<String>,
+    /// How long ago that is, in seconds.
+    age_seconds: Option<u64>,
+    /// Whether newer backups are still copied.
+    replicating: bool,
+    /// The size in GiB.
+    gib: Option<i32>,
+    /// Whether that is within `rpo`.
+    holds: bool,
+    /// Why not.
+    why: Option<String>,
+}
+
+pub async fn run(command: Command, color: Color) -> Result {
+    let Command::Check(Check { file, aws, json }) = command;
+    let loaded = stack_file::load(&file, color)?;
+    let recovery = moved::section(&loaded)?.clone();
+    let measured = measure(&loaded, &recovery, &aws, color).await?;
+    let holds = measured.holds;
+    ui::out(&if json { session::json(&measured)? } else { text(&measured, &loaded.stack.region, &Look::stdout(color)) })?;
+    Ok(if holds { Exit::Ok } else { Exit::Changes })
+}
+
+async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) -> Result<Measured> {
+    let mut moved = moved::to(loaded, &recovery.region);
+    let session = Session::of(&moved.loaded, &aws.in_its_region(), color).await?.limited(None);
+    let copies = moved::copies(&session, &moved).await?;
+    let databases: Vec<Database> =
+        moved.loaded.stack.databases.keys().map(|name| database(name.as_str(), &copies, recovery)).collect();
+    let findings = findings(&session, &mut moved, &copies).await?;
+    let rehearsed = session.to(&session.cx.scope.stack, &rehearsal_name(&loaded.env));
+    let newest = |one: &Took| one.began.clone();
+    let (there, rehearsed) = (figures::last(&session).await?, figures::last(&rehearsed).await?);
+    let last = there.into_iter().chain(rehearsed).max_by_key(newest);
+    let rto_holds = last.as_ref().map(|took| took.seconds <= recovery.rto.as_secs());
+    let refused = findings.iter().any(|finding| finding.severity == "refused");
+    let holds = databases.iter().all(|one| one.holds) && rto_holds != Some(false) && !refused;
+    Ok(Measured {
+        region: recovery.region.clone(),
+        mode: recovery.mode.as_str(),
+        holds,
+        rpo_seconds: recovery.rpo.as_secs(),
+        rto_seconds: recovery.rto.as_secs(),
+        databases,
+        last,
+        rto_holds,
+        findings,
+    })
+}
+
+fn database(name: &str, copies: &[Copies], recovery: &Recovery) -> Database {
+    let own = copies.iter().find(|copies| copies.database == name);
+    let latest = own.and_then(|own| own.latest.clone());
+    let age = latest.as_ref().and_then(|latest| latest.parse().ok()).map(since);
+    let replicating = own.is_some_and(|own| own.replicating);
+    let why = match (own, age) {
+        (None, _) => Some(format!("it has no backups in {}", recovery.region)),
+        (_, None) => Some("its first backup is not complete there yet".to_owned()),
+        (_, Some(age)) if age.as_secs() > recovery.rpo.as_secs() => Some(format!("older than `rpo`, {}", recovery.rpo)),
+        _ if !replicating => Some("newer backups are not copied any more".to_owned()),
+        _ => None,
+    };
+    Database {
+        name: name.to_owned(),
+        latest,
+        age_seconds: age.map(|age| age.as_secs()),
+        replicating,
+        gib: own.map(|own| own.gib),
+        holds: why.is_none(),
+        why,
+    }
+}
+
+/// Returns what a failover would meet there: what AWS would refuse of its plan, and what the file names in the stack's own region.
+async fn findings(session: &Session, moved: &mut Moved, copies: &[Copies]) -> Result<Vec<ui::Problem>> {
+    let beginnings: Vec<_> = copies.iter().filter_map(|copies| moved::beginning(copies, None).ok()).collect();
+    moved::begin(&mut moved.loaded.stack, &beginnings);
+    let mut plan = session.plan(&moved.loaded).await?;
+    moved::tell_lost(&mut plan, &beginnings, false);
+    let met: Vec<Finding> =
+        preflight::look(session, &plan).await?.into_iter().filter(|one| one.certainty != Certainty::Told).collect();
+    let mut out = preflight::problems(&met);
+    out.extend(moved.elsewhere.iter().map(|(path, text)| ui::Problem {
+        severity: "doubtful",
+        key: None,
+        message: format!("`{path}` names {}, which may not answer: {text}", moved.home),
+        help: Some("name something that the second region has".into()),
+    }));
+    let note = |message: String| ui::Problem { severity: "note", key: None, message, help: None };
+    out.extend(moved.left.iter().map(|left| note(format!("not there: {left}"))));
+    out.extend(
+        moved.names.iter().map(|name| note(format!("`{name}` leads to {} until someone points it elsewhere", moved.home))),
+    );
+    Ok(out)
+}
+
+fn text(measured: &Measured, home: &str, look: &Look) -> String {
+    let time = |seconds: u64| lasting(Duration::from_secs(seconds));
+    let mut out = format!("From {home} to {}, mode `{}`.\n", measured.region, measured.mode);
+    let row = |one: &Database| {
+        let said = one.why.clone().unwrap_or_else(|| "holds".to_owned());
+        vec![
+            format!("databases.{}", one.name),
+            one.latest.clone().unwrap_or_else(|| "none".to_owned()),
+            one.age_seconds.map_or_else(|| "-".to_owned(), time),
+            one.gib.map_or_else(|| "-".to_owned(), |gib| format!("{gib} GiB")),
+            said,
+        ]
+    };
+    let tone = |header: &str, cell: &str| match (header, cell) {
+        ("RPO", "holds") => Tone::Good,
+        ("RPO", _) => Tone::Bad,
+        _ => Tone::Plain,
+    };
+    if !measured.databases.is_empty() {
+        let rows: Vec<Vec<String>> = measured.databases.iter().map(row).collect();
+        let last = format!("\nWhat may be lost (`rpo`): {}\n", time(measured.rpo_seconds));
+        out.push_str(&last);
+        out.push_str(&ui::toned_table(look, &["DATABASE", "NEWEST BACKUP", "AGE", "SIZE", "RPO"], &rows, &tone));
+    }
+    out.push_str(&format!("\nHow long it may take (`rto`): {}\n", time(measured.rto_seconds)));
+    match (&measured.last, measured.rto_holds) {
+        (Some(took), holds) => {
+            let said = if holds == Some(true) { "holds" } else { "longer than `rto`" };
+            out.push_str(&format!("The last one, of {}, took {}: {said}.\n", took.began, time(took.seconds)));
+        }
+        (None, _) => out.push_str("It is not known until it is rehearsed: `stack failover --rehearse`.\n"),
+    }
+    if !measured.findings.is_empty() {
+        out.push_str("\nWhat a failover would meet:\n");
+        for one in &measured.findings {
+            let about = one.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
+            let help = one.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+            out.push_str(&ui::lines_of(&format!("- {}: {about}{}{help}", one.severity, one.message)));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recovery() -> Recovery {
+        serde_json::from_value(serde_json::json!({"region": "eu-central-1", "rpo": "15m", "rto": "2h"})).unwrap()
+    }
+
+    fn copies(minutes: i64, replicating: bool) -> Copies {
+        let latest = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+        Copies {
+            database: "main".into(),
+            arn: "arn".into(),
+            of: "db".into(),
+            replicating,
+            earliest: None,
+            latest: Some(latest.to_string()),
+            gib: 20,
+            days: 7,
+            version: "16.8".into(),
+        }
+    }
+
+    #[test]
+    fn an_old_backup_breaks_the_objective() {
+        let why = |copies: &[Copies]| database("main", copies, &recovery()).why;
+        assert_eq!(why(&[copies(14, true)]), None);
+        assert_eq!(why(&[copies(16, true)]).as_deref(), Some("older than `rpo`, 15m"));
+        assert_eq!(why(&[copies(1, false)]).as_deref(), Some("newer backups are not copied any more"));
+        assert_eq!(why(&[]).as_deref(), Some("it has no backups in eu-central-1"));
+        let first = Copies { latest: None, ..copies(1, true) };
+        assert_eq!(why(&[first]).as_deref(), Some("its first backup is not complete there yet"));
+    }
+}

@@ -1,0 +1,89 @@
+//! The section `recovery`: a second region, and what is to be lost at most when the first one fails.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::regions;
+use super::values::Duration;
+
+const DAY: u64 = 86_400;
+
+/// A second region in which the stack is brought up when its own fails, and what may be lost then. With `mode: backup` the automated
+/// backups of all databases are replicated into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Recovery {
+    /// The second region. With another one, the backups in the old one are not continued.
+    #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = ["eu-central-1"], "patternErrorMessage" = "write the code of a region, like `us-east-1` or `eu-central-1`"))]
+    pub region: String,
+    /// What is kept ready there. Only `backup` exists yet: the data, and nothing that runs.
+    #[serde(default)]
+    pub mode: Mode,
+    /// How much may be lost: what was written during this time before the region failed. `stack recovery check` measures it. At least
+    /// `5m`, as RDS uploads logs every five minutes.
+    #[schemars(example = &"15m")]
+    pub rpo: Duration,
+    /// How long the failover may take, until the stack serves in the second region. `stack failover --rehearse` measures it.
+    #[schemars(example = &"2h")]
+    pub rto: Duration,
+    /// How long the backups are kept there, in whole days from `1d` to `35d`. With another time, replication starts again with a copy of
+    /// everything.
+    #[serde(default = "keep")]
+    pub keep: Duration,
+    /// The ARN of the KMS key of that region which encrypts the backups there. It cannot be changed while AWS has backups with
+    /// the former one. Default: AWS's own key for RDS.
+    #[serde(default)]
+    #[schemars(extend("pattern" = r"^arn:[^:]+:kms:[^:]+:[^:]+:key/.+$", "patternErrorMessage" = "write the ARN of a KMS key (`arn:aws:kms:…:key/…`, not of an alias)", "examples" = ["arn:aws:kms:eu-central-1:123456789012:key/0123abcd"]))]
+    pub key: Option<String>,
+}
+
+/// What is kept ready in the second region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The data.
+    #[default]
+    Backup,
+    /// The data in databases that follow, and the rest without tasks. It does not exist yet.
+    PilotLight,
+    /// All of it, small. It does not exist yet.
+    WarmStandby,
+    /// All of it, and it serves. It does not exist yet.
+    ActiveActive,
+}
+
+impl Mode {
+    /// Returns how it is written in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Backup => "backup",
+            Mode::PilotLight => "pilot_light",
+            Mode::WarmStandby => "warm_standby",
+            Mode::ActiveActive => "active_active",
+        }
+    }
+}
+
+impl Recovery {
+    /// Returns the days for which backups are kept there.
+    pub fn days(&self) -> i32 {
+        i32::try_from(self.keep.as_secs() / DAY).unwrap_or(i32::MAX)
+    }
+}
+
+/// As RDS has it (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartDBInstanceAutomatedBackupsReplication.html>).
+fn keep() -> Duration {
+    Duration::secs(7 * DAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_written_as_it_is_read() {
+        for mode in [Mode::Backup, Mode::PilotLight, Mode::WarmStandby, Mode::ActiveActive] {
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
+        }
+    }
+}
