@@ -134,5 +134,13 @@ class Replicated(_Databases):
         self.assertNotIn(arn, [one.get("DBInstanceAutomatedBackupsArn") for one in self.backups()])
         self.there.delete_db_instance(DBInstanceIdentifier="back", SkipFinalSnapshot=True)
 
+    def test_a_replica_does_not_say_that_its_backups_are_copied(self):
+        source = {"ManageMasterUserPassword": False, "MasterUserPassword": "a-long-password"}
+        self.replicating("main", **source)
+        self.rds.create_db_instance_read_replica(DBInstanceIdentifier="main-too", SourceDBInstanceIdentifier="main")
+        self.until(lambda: self.look("main-too")["DBInstanceStatus"] == "available", "available")
+        self.assertIn("DBInstanceAutomatedBackupsReplications", self.look("main"))
+        self.assertNotIn("DBInstanceAutomatedBackupsReplications", self.look("main-too"))
+
     def _is(self, name: str) -> bool:
         return name in [one["DBInstanceIdentifier"] for one in self.rds.describe_db_instances()["DBInstances"]]

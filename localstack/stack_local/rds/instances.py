@@ -191,6 +191,9 @@ def create_db_instance(call: Call) -> dict:
         )
     name = answer["DBInstance"]["DBInstanceIdentifier"]
     database = _instance(call, name)
+    # moto's replica has whatever its source has; where backups are replicated to is not the replica's.
+    database.__dict__.pop("stack_replications", None)
+    answer["DBInstance"].pop("DBInstanceAutomatedBackupsReplications", None)
     # moto's is the same for all. "The Amazon Web Services Region-unique, immutable identifier" (API reference, DBInstance, DbiResourceId).
     database.dbi_resource_id = "db-" + "".join(random.choices(string.ascii_uppercase + "234567", k=26))
     answer["DBInstance"]["DbiResourceId"] = database.dbi_resource_id
