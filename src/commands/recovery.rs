@@ -197,13 +197,14 @@ fn text(measured: &Measured, home: &str, look: &Look) -> String {
         (None, _) => out.push_str("It is not known until it is rehearsed: `stack failover --rehearse`.\n"),
     }
     if !measured.findings.is_empty() {
-        out.push_str("\nWhat a failover would meet:\n");
-        for one in &measured.findings {
+        let row = |one: &ui::Problem| {
             let about = one.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
             let help = one.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-            out.push_str(&ui::lines_of(&format!("- {}: {about}{}{help}", one.severity, one.message)));
-            out.push('\n');
-        }
+            vec![one.severity.to_owned(), format!("{about}{}{help}", one.message)]
+        };
+        let rows: Vec<Vec<String>> = measured.findings.iter().map(row).collect();
+        out.push('\n');
+        out.push_str(&ui::table(look, &["", "WHAT A FAILOVER WOULD MEET"], &rows));
     }
     out
 }

@@ -160,7 +160,7 @@ fn shown(beginnings: &[Beginning], took: Option<&Took>, gone: Option<Duration>, 
         }));
         rows.push(vec!["in all".to_owned(), time(took.seconds), "until everything served".to_owned()]);
     }
-    rows.extend(gone.map(|gone| vec!["destroyed".to_owned(), lasting(gone), "nothing of it is left".to_owned()]));
+    rows.extend(gone.map(|gone| vec!["destroyed".to_owned(), lasting(gone), "after that, without final snapshots".to_owned()]));
     ui::table(look, &["FIGURE", "TIME", ""], &rows)
 }
 
