@@ -15,7 +15,7 @@
 //! | [`top`] | figures that change, with a curve each |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`capacity`] | what an architecture must be: text, SVG |
-//! | [`log_lines`] | lines of logs |
+//! | [`LogLines`] | lines of logs |
 //! | [`load`] | load tests: text, SVG, HTML, and live |
 //! | [`mod@confirm`] | questions |
 
