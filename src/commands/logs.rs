@@ -22,7 +22,7 @@ const ID: usize = 8;
 /// PART is a service or function (`web`, `services.web`), a database (`databases.main`), `network`, `firewall` or `container-insights`.
 /// Without one, the lines of all services and functions are printed, one-off tasks included, in the order of their times, which are UTC.
 ///
-/// CloudWatch Logs charges nothing for this, but lines reach it some seconds late.
+/// Lines reach CloudWatch Logs some seconds late.
 #[derive(Args, Debug)]
 #[command(override_usage = "stack logs [OPTIONS] [FILE] [PART]...")]
 pub struct Arguments {

@@ -12,6 +12,7 @@ use crate::config::cache::CacheEngine;
 use crate::config::service::Architecture;
 use crate::config::types::Nat;
 use crate::config::{self, Loaded, edit};
+use crate::engine::lies_in;
 use crate::prices::Sum;
 use crate::ui::{Color, Saving, Savings};
 
@@ -39,8 +40,13 @@ struct Candidate {
     risk: &'static str,
 }
 
+/// Checks whether what makes the environment safe is kept whatever it costs: the file says that it is production, or its name does.
+fn is_production(loaded: &Loaded) -> bool {
+    loaded.stack.production || loaded.env.starts_with("prod") || loaded.env == "live"
+}
+
 /// Returns what could be written into the file and may save: what does not is left out afterwards.
-fn candidates(loaded: &Loaded) -> Vec<Candidate> {
+fn candidates(loaded: &Loaded, production: bool) -> Vec<Candidate> {
     let stack = &loaded.stack;
     let mut out = Vec::new();
     let mut add = |path: &[&str], value: Value, beside: Option<(&str, Value)>, risk| {
@@ -58,7 +64,7 @@ fn candidates(loaded: &Loaded) -> Vec<Candidate> {
             let risk = "the image must be there for ARM (`docker buildx build --platform linux/arm64`), or tasks do not start";
             add(&["services", name, "architecture"], json!("arm64"), None, risk);
         }
-        if !stack.production && !service.spot {
+        if !production && !service.spot {
             let risk = "AWS may stop tasks with two minutes' notice, and may have no capacity for others";
             add(&["services", name, "spot"], json!(true), None, risk);
         }
@@ -73,7 +79,7 @@ fn candidates(loaded: &Loaded) -> Vec<Candidate> {
                 "the database restarts on another processor, an interruption of minutes",
             );
         }
-        if !stack.production && database.multi_az {
+        if !production && database.multi_az {
             let risk = "there is no standby: when its zone or machine fails, the database is away until AWS has replaced it";
             add(&["databases", name, "multi_az"], json!(false), None, risk);
         }
@@ -93,11 +99,11 @@ fn candidates(loaded: &Loaded) -> Vec<Candidate> {
             let risk = "Valkey speaks what Redis OSS 7.2 speaks; `stack plan` shows how the cache is changed";
             add(&["caches", name, "engine"], json!("valkey"), Some(("version", json!(VALKEY))), risk);
         }
-        if !stack.production && cache.replicas.is_some_and(|replicas| replicas > 0) {
+        if !production && cache.replicas.is_some_and(|replicas| replicas > 0) {
             add(&["caches", name, "replicas"], json!(0), None, "there is no copy: when its node fails, what it holds is lost");
         }
     }
-    if !stack.production && stack.network.nat == Nat::PerZone {
+    if !production && stack.network.nat == Nat::PerZone {
         let risk = "a zone that fails takes the way to the internet from all zones, and traffic between zones is charged";
         add(&["network", "nat"], json!("single"), None, risk);
     }
@@ -121,6 +127,16 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
+    /// Checks whether an edit may take no safety away: in production, and in the file itself where an environment of it is production.
+    fn is_safe(&self, loaded: &Loaded) -> bool {
+        let others = if loaded.chosen { &[][..] } else { &loaded.environments };
+        let inherits = |env: &String| {
+            let other = config::load(&self.file.file, self.text, Some(env), self.schema);
+            other.map_or(true, |other| is_production(&other))
+        };
+        is_production(loaded) || others.iter().any(inherits)
+    }
+
     /// Returns what the file costs with these edits; nothing where it would be wrong, would be warned of, or has a part without a price
     /// that it has not now.
     fn with(&self, edits: &[Edit], warnings: usize) -> Option<Sum> {
@@ -145,7 +161,7 @@ impl Trial<'_> {
 fn found(trial: &Trial<'_>, loaded: &Loaded) -> Vec<(Saving, Vec<Edit>)> {
     let warnings = loaded.warnings.diagnostics.len();
     let mut all: Vec<(Saving, Vec<Edit>)> = Vec::new();
-    for Candidate { edits, risk } in candidates(loaded) {
+    for Candidate { edits, risk } in candidates(loaded, trial.is_safe(loaded)) {
         let edits: Vec<Edit> = edits.into_iter().map(|(path, value)| (placed(loaded, &path), value)).collect();
         let (Some(sum), Some((path, _))) = (trial.with(&edits, warnings), edits.first()) else { continue };
         if sum.monthly >= trial.now.monthly {
@@ -191,9 +207,10 @@ pub fn of(file: &StackFile, loaded: &Loaded, wanted: &Wanted<'_>, color: Color) 
     let (text, schema) = (stack_file::read_alone(&file.file)?, stack_file::stack_schema());
     let now = billed(loaded)?.0.sum();
     let trial = Trial { file, text: &text, schema: &schema, now };
+    let lead = placed(loaded, &[]).join(".");
     let is_wanted = |(saving, _): &(Saving, Vec<Edit>)| {
-        let key = format!(".{}.", saving.key);
-        wanted.only.is_empty() || wanted.only.iter().any(|only| key.contains(&format!(".{only}.")))
+        let within = saving.key.strip_prefix(&lead).map_or(saving.key.as_str(), |key| key.trim_start_matches('.'));
+        wanted.only.is_empty() || wanted.only.iter().any(|only| lies_in(within, only) || lies_in(&saving.key, only))
     };
     let (savings, edits): (Vec<Saving>, Vec<Vec<Edit>>) = found(&trial, loaded).into_iter().filter(is_wanted).unzip();
     let edits = edits.concat();
@@ -202,7 +219,7 @@ pub fn of(file: &StackFile, loaded: &Loaded, wanted: &Wanted<'_>, color: Color) 
         return Ok(None);
     }
     let after = trial.with(&edits, loaded.warnings.diagnostics.len());
-    Ok(Some(Savings { savings, now: trial.now, after }))
+    Ok(Some(Savings { savings, only: wanted.only.to_vec(), now: trial.now, after }))
 }
 
 #[cfg(test)]
@@ -238,11 +255,19 @@ environments:
         savings.iter().map(|saving| format!("{} {}", saving.saves.money(), saving.edit)).collect()
     }
 
+    #[test]
+    fn the_file_itself_keeps_what_makes_an_environment_of_it_safe() {
+        let (found, edits, ..) = savings(FILE, None);
+        let keys: Vec<&str> = edits.iter().filter_map(|(path, _)| path.last()).map(String::as_str).collect();
+        assert!(!keys.contains(&"nat") && keys.contains(&"architecture"), "{:?}", told(&found));
+    }
+
     /// By hand, from the table: NAT gateways 2 × (32.85 + 3.65) less; db.m5.large 0.178 and db.m6g.large 0.159 an hour; a task of a
     /// quarter vCPU and half a GiB 9.01 on Intel, 7.21 on ARM; cache.t4g.micro 0.016 with Redis and 0.0128 with Valkey.
     #[test]
     fn what_saves_is_found_with_the_amount() {
-        let (savings, _, after, now) = savings(FILE, None);
+        let alone = FILE.replace("production: { production: true }", "staging: {}");
+        let (savings, _, after, now) = savings(&alone, None);
         insta::assert_snapshot!(told(&savings).join("\n"));
         // Together they save less than each alone: a task that is interrupted is not also on Intel.
         let together = now.monthly - after.unwrap().monthly;
@@ -252,11 +277,14 @@ environments:
 
     #[test]
     fn production_keeps_what_makes_it_safe_and_edits_stay_in_it() {
-        let (savings, edits, ..) = savings(FILE, Some("production"));
-        assert!(savings.iter().all(|saving| saving.edit.starts_with("environments.production.")), "{:?}", told(&savings));
+        let (found, edits, ..) = savings(FILE, Some("production"));
+        assert!(found.iter().all(|saving| saving.edit.starts_with("environments.production.")), "{:?}", told(&found));
         let keys: Vec<&str> = edits.iter().filter_map(|(path, _)| path.last()).map(String::as_str).collect();
         assert!(!keys.iter().any(|key| ["nat", "spot", "multi_az", "replicas"].contains(key)), "{keys:?}");
         assert!(keys.contains(&"architecture") && keys.contains(&"engine"), "{keys:?}");
+        // Its name is enough.
+        let named = FILE.replace("production: { production: true }", "prod: {}");
+        assert_eq!(savings(&named, Some("prod")).0.len(), found.len());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::aws;
 use crate::aws::budgets::Budget;
 use crate::aws::ce::{AnomalyMonitor, AnomalySubscription};
 use crate::aws::cloudwatch::{Alarm, CompositeAlarm, Dashboard};
-use crate::aws::logs::MetricFilter;
+use crate::aws::logs::{LogGroup, MetricFilter};
 use crate::aws::rds::EventSubscription;
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
@@ -247,7 +247,13 @@ fn of_rest(mut plan: Plan, due: Due) -> Result<Plan> {
         AnomalyMonitor::KIND,
         AnomalySubscription::KIND,
     ];
-    let watches = |item: &Item| WATCHES.contains(&item.key.kind.as_str());
+    // The rules of alarms too, and log groups that AWS makes by itself.
+    let by_aws = |item: &Item| {
+        let name = item.desired.as_ref().and_then(|desired| desired["name"].as_str());
+        item.key.kind == LogGroup::KIND && name.is_some_and(|name| name.starts_with("/aws/"))
+    };
+    let of_alarms = |item: &Item| item.origin == "alarms" || item.action == Action::Create && by_aws(item);
+    let watches = |item: &Item| WATCHES.contains(&item.key.kind.as_str()) || of_alarms(item);
     // Nothing else refers to these.
     let is_left = |item: &Item| watches(item) && item.action != Action::Keep && !item.is_absent() && !comes_back(item);
     plan.items.retain(|item| !is_left(item));

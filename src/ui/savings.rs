@@ -7,7 +7,6 @@ use crate::prices::{Decimal, Sum};
 
 use super::plan::{escaped, finish};
 use super::style::{Look, STRONG, clean, wrap};
-use super::table::table;
 
 /// An edit that saves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +27,8 @@ pub struct Saving {
 pub struct Savings {
     /// Each, the one that saves the most first.
     pub savings: Vec<Saving>,
+    /// The keys that alone were looked at; all of them where there are none.
+    pub only: Vec<String>,
     /// What the file costs now.
     pub now: Sum,
     /// What it costs with all of them; nothing where they cannot all be made.
@@ -37,6 +38,9 @@ pub struct Savings {
 impl Savings {
     /// Returns the sentence about all of them.
     fn all(&self) -> String {
+        if self.savings.is_empty() && !self.only.is_empty() {
+            return format!("Nothing that is known here saves at `{}`.", self.only.join("`, `"));
+        }
         if self.savings.is_empty() {
             return format!("Nothing that is known here saves: {} a month.", self.now.monthly.money());
         }
@@ -51,13 +55,24 @@ impl Savings {
     }
 }
 
-/// Renders them as a table.
+/// Renders them as a list: the amount and the edit, and below it what may go wrong.
 pub fn savings_text(savings: &Savings, look: &Look) -> String {
-    let rows: Vec<Vec<String>> =
-        savings.savings.iter().map(|saving| vec![saving.saves.money(), saving.edit.clone(), saving.risk.to_owned()]).collect();
-    let mut out = if rows.is_empty() { String::new() } else { table(look, &["SAVES", "EDIT", "RISK"], &rows) + "\n" };
+    let amounts: Vec<String> = savings.savings.iter().map(|saving| saving.saves.money()).collect();
+    let width = amounts.iter().map(String::len).max().unwrap_or_default();
+    let mut out = String::new();
+    for (saving, amount) in savings.savings.iter().zip(&amounts) {
+        let indent = " ".repeat(width + 2);
+        for (at, line) in wrap(&clean(&saving.edit), look.width.saturating_sub(indent.len())).into_iter().enumerate() {
+            let before = if at == 0 { format!("{amount:>width$}  ") } else { indent.clone() };
+            out += &format!("{before}{}\n", look.paint(STRONG, &line));
+        }
+        for line in wrap(saving.risk, look.width.saturating_sub(indent.len())) {
+            out += &format!("{indent}{line}\n");
+        }
+    }
+    out += if savings.savings.is_empty() { "" } else { "\n" };
     out += &finish(wrap(&clean(&savings.all()), look.width).into_iter().map(|line| look.paint(STRONG, &line)).collect());
-    if !rows.is_empty() {
+    if !savings.savings.is_empty() {
         let more = "Each amount is of that edit alone, in a month, by list prices. `--write` writes them into the file, with `--only KEY` some of them; `stack plan` then shows what they change.";
         out += &finish(wrap(more, look.width));
     }

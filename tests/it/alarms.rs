@@ -116,7 +116,7 @@ fn every_part_is_watched_and_told_of() {
         &s,
         "errors: 20 }",
         off,
-        &["delete cloudwatch.alarm/service-worker-cpu", "update cloudwatch.composite_alarm/service-worker"],
+        &["delete cloudwatch.alarm/service-worker-cpu", "update cloudwatch.composite_alarm/service-worker-together"],
     );
 
     s.account.boto3(BY_HAND, &Value::Null);
@@ -429,7 +429,7 @@ result = sorted(told)
 
 const TOGETHER_BY_HAND: &str = r#"
 cloudwatch = client("cloudwatch")
-cloudwatch.put_composite_alarm(AlarmName="shop-service-worker", AlarmRule="FALSE", ActionsEnabled=False)
+cloudwatch.put_composite_alarm(AlarmName="shop-service-worker-together", AlarmRule="FALSE", ActionsEnabled=False)
 "#;
 
 fn together(s: &Subject) -> Value {
@@ -444,21 +444,21 @@ fn one_alarm_tells_for_a_service() {
     let rule = |words: &[&str]| {
         words.iter().map(|word| format!("ALARM(\"shop-service-worker-{word}\")")).collect::<Vec<_>>().join(" OR ")
     };
-    let all = |words: &[&str]| json!({"shop-service-worker": [rule(words), ["shop-alarms"], ["shop-alarms"], true]});
+    let all = |words: &[&str]| json!({"shop-service-worker-together": [rule(words), ["shop-alarms"], ["shop-alarms"], true]});
     const WORDS: [&str; 4] = ["cpu", "memory", "running", "restarts"];
     assert_eq!(together(&s)["all"], all(&WORDS));
     assert!(!together(&s)["each"].to_string().contains("service"), "{}", together(&s));
-    assert_eq!(s.account.boto3(GOES_OFF, &json!("shop-service-worker-cpu")), json!(["shop-service-worker"]));
+    assert_eq!(s.account.boto3(GOES_OFF, &json!("shop-service-worker-cpu")), json!(["shop-service-worker-together"]));
 
     s.account.boto3(TOGETHER_BY_HAND, &Value::Null);
-    assert_eq!(s.changes(), ["update cloudwatch.composite_alarm/service-worker"]);
+    assert_eq!(s.changes(), ["update cloudwatch.composite_alarm/service-worker-together"]);
     s.apply();
     s.assert_in_step();
     assert_eq!(together(&s)["all"], all(&WORDS));
 
     // CloudWatch refuses to delete what a rule names: the rule goes first.
     let off = "email: [ops@example.com], off: [services.worker.cpu]";
-    let changes = ["delete cloudwatch.alarm/service-worker-cpu", "update cloudwatch.composite_alarm/service-worker"];
+    let changes = ["delete cloudwatch.alarm/service-worker-cpu", "update cloudwatch.composite_alarm/service-worker-together"];
     edit(&s, "email: [ops@example.com]", off, &changes);
     assert_eq!(together(&s)["all"], all(&WORDS[1..]));
     let each: Vec<String> =
@@ -467,9 +467,14 @@ fn one_alarm_tells_for_a_service() {
     edit(&s, "off: [services.worker.cpu]", "off: [services.worker.cpu], each: true", &each);
     assert_eq!(
         s.account.boto3(GOES_OFF, &json!("shop-service-worker-memory")),
-        json!(["shop-service-worker", "shop-service-worker-memory"])
+        json!(["shop-service-worker-memory", "shop-service-worker-together"])
     );
-    edit(&s, "each: true", "each: true, services: { together: off }", &["delete cloudwatch.composite_alarm/service-worker"]);
+    edit(
+        &s,
+        "each: true",
+        "each: true, services: { together: off }",
+        &["delete cloudwatch.composite_alarm/service-worker-together"],
+    );
     assert_eq!(together(&s)["all"], json!({}));
     s.place.stack(DESTROY).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));

@@ -291,7 +291,8 @@ def check(call: Call):
         raise fault("InvalidRestoreFault", f"{arn} has nothing yet that can be restored.")
     if wanted := call.get("RestoreTime"):
         wanted = wanted.replace(tzinfo=datetime.UTC) if wanted.tzinfo is None else wanted
-        if not min(one.begun.replace(microsecond=0), one.latest) <= wanted <= one.latest:
+        # "Must be before the latest restorable time" (API reference, RestoreDBInstanceToPointInTime).
+        if not min(one.begun.replace(microsecond=0), one.latest) <= wanted < one.latest:
             raise fault("InvalidParameterValue", f"The specified instance cannot be restored to {wanted:%Y-%m-%dT%H:%M:%SZ}.")
     source = copy.copy(one.database)
     source._master_user_password, source.manage_master_user_password = source.stack_password, False

@@ -6,6 +6,8 @@ use crate::engine::Class;
 pub(in crate::aws) const ERRORS: &[Row] = &[
     // A composite alarm of someone else names it in its rule (ekristen/aws-nuke#462).
     Row::codes(&["cloudwatch:DeleteAlarms"], &["ValidationError"], Class::Blocked).and_says("composite alarm"),
+    // Its alarms were just made, and are not known everywhere yet (awsdocs/aws-cloudformation-user-guide#911).
+    Row::says(&["cloudwatch:PutCompositeAlarm"], "do not exist", Class::NotYet),
     // Other tags are being written (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_TagResource.html>).
     Row::codes(&["cloudwatch:TagResource", "cloudwatch:UntagResource"], &["ConflictException"], Class::NotYet),
     Row::codes(&["cloudwatch:*"], &["ResourceNotFound"], Class::NotFound),
@@ -27,6 +29,8 @@ mod tests {
         assert_eq!(class("cloudwatch:TagResource", "ConflictException"), Class::NotYet);
         assert_eq!(class("cloudwatch:PutMetricAlarm", "LimitExceeded"), Class::Limit);
         assert_eq!(class("cloudwatch:PutMetricAlarm", "ValidationError"), Class::Invalid);
+        let new = "Could not save the composite alarm as alarms [shop-cpu] in the alarm rule do not exist";
+        assert_eq!(means(ERRORS, "cloudwatch:PutCompositeAlarm", "ValidationError", new), Class::NotYet);
         let needed = "Cannot delete shop-cpu as there are composite alarm(s) depending on it.";
         assert_eq!(means(ERRORS, "cloudwatch:DeleteAlarms", "ValidationError", needed), Class::Blocked);
     }

@@ -5,11 +5,12 @@ use std::collections::{HashSet, VecDeque};
 
 use futures::future::try_join_all;
 
-use super::log_group::{BY_AWS, OWNER, is_by_aws, named, prefix, waf_prefix};
-use crate::aws::Cx;
+use super::log_group::{BY_AWS, OWNER, is_by_aws, named, prefix, tags_of, waf_prefix};
 use crate::aws::call::answers::present;
 use crate::aws::logs::errors::failed;
-use crate::engine::Result;
+use crate::aws::{Cx, Tags};
+use crate::engine::tags::{TAG_KEY, TAG_STACK};
+use crate::engine::{Error, Result};
 
 /// How late a line may come and is still read when the reading goes on, in milliseconds.
 const LATE: i64 = 15_000;
@@ -26,8 +27,9 @@ pub struct Group {
 }
 
 impl Group {
-    /// Returns what a log group is of, by its name; nothing when it is not the stack's.
-    fn of(cx: &Cx, name: &str) -> Option<Group> {
+    /// Returns what a log group is of, by its name and, where AWS chose that, its tags; nothing when it is not the stack's. One that AWS
+    /// made and nobody has tagged yet is told by its name alone.
+    fn of(cx: &Cx, name: &str, tags: &Tags) -> Option<Group> {
         let group = |part: String, is_code| Some(Group { name: name.to_owned(), part, is_code });
         if let Some(rest) = name.strip_prefix(&prefix(&cx.scope)) {
             return match rest.split_once('/') {
@@ -38,10 +40,15 @@ impl Group {
         if name.starts_with(&waf_prefix(&cx.scope, &cx.scope.region)) {
             return group("firewall".to_owned(), false);
         }
+        if tags.contains_key(TAG_STACK) && !cx.scope.owns(tags) {
+            return None;
+        }
         let rest = name.strip_prefix(BY_AWS[0]).filter(|_| is_by_aws(&cx.scope, name));
-        if let Some((id, _)) = rest.and_then(|rest| rest.split_once('/')) {
+        if let Some((id, log)) = rest.and_then(|rest| rest.split_once('/')) {
+            // `logs.log_group/db-main-postgresql`, whatever the database is called after it was replaced.
+            let key = tags.get(TAG_KEY).and_then(|key| key.split_once("/db-")?.1.strip_suffix(log)?.strip_suffix('-'));
             let own = id.strip_prefix(&cx.scope.prefix()).unwrap_or(id).trim_start_matches('-');
-            let own = if own.is_empty() { "main" } else { own };
+            let own = key.unwrap_or(if own.is_empty() { "main" } else { own });
             return group(format!("databases.{own}"), false);
         }
         is_by_aws(&cx.scope, name).then(|| group("container-insights".to_owned(), false)).flatten()
@@ -57,8 +64,15 @@ pub async fn groups(cx: &Cx) -> Result<Vec<Group>> {
     let by_aws = BY_AWS.iter().map(|begin| format!("{begin}{}", owner.trim_end_matches('-')));
     let prefixes = [prefix(&cx.scope), waf_prefix(&cx.scope, &cx.scope.region)].into_iter().chain(by_aws);
     let found = try_join_all(prefixes.map(async |prefix| named(cx, &cx.scope.region, &prefix).await)).await?;
-    let names = found.into_iter().flatten().filter_map(|group| group.log_group_name);
-    let mut groups: Vec<Group> = names.filter_map(|name| Group::of(cx, &name)).collect();
+    let all = found.into_iter().flatten().filter_map(|group| {
+        let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
+        Some((group.log_group_name?, arn))
+    });
+    let tagged = try_join_all(all.map(async |(name, arn)| {
+        let tags = if is_by_aws(&cx.scope, &name) { tags_of(cx, &arn).await? } else { Tags::new() };
+        Ok::<_, Error>((name, tags))
+    }));
+    let mut groups: Vec<Group> = tagged.await?.iter().filter_map(|(name, tags)| Group::of(cx, name, tags)).collect();
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     groups.dedup();
     Ok(groups)

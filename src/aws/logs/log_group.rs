@@ -91,6 +91,11 @@ pub fn is_by_aws(scope: &Scope, name: &str) -> bool {
     owner.is_some_and(|(owner, _)| names::begins(&scope.prefix(), owner, OWNER))
 }
 
+/// Checks whether a log group was created less than a day ago.
+fn is_young(group: &sdk::LogGroup) -> bool {
+    group.creation_time().is_some_and(|at| Timestamp::now().as_millisecond() - at < DAY)
+}
+
 impl Live {
     fn of(group: &sdk::LogGroup) -> Option<Live> {
         let (name, arn) = (group.log_group_name.clone()?, group.log_group_arn().or(group.arn())?);
@@ -155,6 +160,14 @@ impl LogGroup {
         if !tags_of(cx, &live.arn).await?.is_empty() {
             return Err(error);
         }
+        let found = named(cx, &cx.scope.region, &live.name).await?;
+        let is_new = found.iter().any(|group| group.log_group_name() == Some(&live.name) && is_young(group));
+        if !is_new && !Self::is_empty(cx, &live).await? {
+            let said = format!("{} is there from before, with lines of its own", live.name);
+            return Err(
+                Error::new(Class::Blocked, said).hint("plan again: it is adopted then, and what that deletes needs consent")
+            );
+        }
         if let Some(key) = self.kms_key.as_ref().filter(|key| !key.is_empty()) {
             let call = logs.associate_kms_key().log_group_name(&live.name).kms_key_id(key);
             call.send().await.map_err(failed("logs:AssociateKmsKey"))?;
@@ -204,20 +217,23 @@ impl Resource for LogGroup {
         let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
         let (own, groups, of_waf) = futures::try_join!(own(cx), groups, of_waf)?;
         let groups = own.iter().cloned().chain(groups.into_iter().chain(of_waf).flatten());
-        let young = |created: Option<i64>| created.is_some_and(|at| Timestamp::now().as_millisecond() - at < DAY);
-        let groups = groups.filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id, young(g.creation_time))));
+        let groups = groups.filter_map(|g| {
+            let young = is_young(&g);
+            Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id, young))
+        });
         let groups = groups.filter(|(live, ..)| !live.name.starts_with("/aws/") || is_by_aws(&cx.scope, &live.name));
         try_join_all(groups.map(|(live, retention_days, key, young)| async move {
             let mut tags = tags_of(cx, &live.arn).await?;
             tags.remove(TAG_REGION);
+            // Of one that AWS has just created nothing is too old, whatever its retention will be.
+            let is_new = young && is_by_aws(&cx.scope, &live.name) && !tags.contains_key(TAG_STACK);
             Ok(Observed {
                 // One without tags was created by someone else: it is not adopted silently, unless AWS created it for what it logs.
                 claim: cx.scope.claim(Self::KIND, &tags, is_by_aws(&cx.scope, &live.name)),
                 fields: LogGroup {
                     name: live.name.clone(),
                     region: Some(of_arn(cx, &live.arn).0.to_owned()),
-                    // Of one that AWS has just created nothing is too old, whatever it will be.
-                    retention_days: retention_days.or((!(young && is_by_aws(&cx.scope, &live.name))).then_some(0)),
+                    retention_days: retention_days.or((!is_new).then_some(0)),
                     kms_key: Some(key.map_or_else(String::new, |arn| Ref::<Key>::physical(arn).attr("arn").to_string())),
                     tags,
                 },

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::log_group::{LogGroup, own, tags_of};
+use super::log_group::{LogGroup, own, prefix, tags_of};
 use crate::aws::call::answers::present;
 use crate::aws::logs::errors::failed;
 use crate::aws::ownership::mark::Mark;
@@ -158,6 +158,12 @@ impl Resource for MetricFilter {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let (group, name) = (self.group.id()?, names::fit(&cx.scope.prefix(), &cx.key.name, 1, NAME));
+        let place = prefix(&cx.scope);
+        if !group.starts_with(&place) {
+            let said =
+                format!("a metric filter of `{group}` would not be found again: the group's name must start with `{place}`");
+            return Err(Error::new(Class::Invalid, said));
+        }
         self.put(cx, group, &name).await?;
         Ok(live(group, &name))
     }

@@ -36,6 +36,8 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
         &["SNSNoAuthorization", "SNSTopicArnNotFound", "SourceNotFound"],
         Class::NotYet,
     ),
+    // One that is gone is in no list any more (aws-cloudformation/aws-cloudformation-resource-providers-rds#222).
+    Row::codes(&["rds:RemoveSourceIdentifierFromSubscription"], &["SourceNotFound"], Class::NotFound),
     // "This error can occur if someone else is modifying a subscription. You should retry the action."
     // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteEventSubscription.html>).
     Row::codes(&["rds:*"], &["InvalidEventSubscriptionState"], Class::InUse),

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Instance, Live, NAME, ParameterGroup, retag, tags_of, to_sdk};
-use crate::aws::call::answers::present;
+use crate::aws::call::answers::{or_gone, present};
 use crate::aws::call::error::incomplete;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::{names, tag_index};
@@ -171,7 +171,7 @@ impl Resource for EventSubscription {
             }
             for old in there.iter().filter(|id| !self.sources.contains(id)) {
                 let call = rds.remove_source_identifier_from_subscription().subscription_name(&live.id).source_identifier(old);
-                call.send().await.map_err(failed("rds:RemoveSourceIdentifierFromSubscription"))?;
+                or_gone(call.send().await.map_err(failed("rds:RemoveSourceIdentifierFromSubscription")))?;
             }
         }
         retag(cx, &live.arn, &self.tags, diff).await?;

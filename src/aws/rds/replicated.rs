@@ -106,7 +106,8 @@ fn best(cx: &Cx, home: &str, database: &str, found: &[DbInstanceAutomatedBackup]
         |backup: &&DbInstanceAutomatedBackup| backup.db_instance_arn().is_some_and(|arn| own.iter().any(|own| own == arn));
     let reach = |backup: &DbInstanceAutomatedBackup| {
         let latest = backup.restore_window().and_then(|window| window.latest_time()).map_or(i64::MIN, DateTime::secs);
-        (is_replicating(backup), latest)
+        // What has nothing yet is of no use beside the backups of a database that it follows.
+        (latest > i64::MIN, is_replicating(backup), latest)
     };
     let backup = found.iter().filter(is_its).max_by_key(|backup| reach(backup))?;
     let window = backup.restore_window();

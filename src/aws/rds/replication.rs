@@ -107,7 +107,8 @@ fn observed(cx: &Cx, source: &DbInstance, backup: &DbInstanceAutomatedBackup) ->
 
 fn state(backup: &DbInstanceAutomatedBackup) -> Readiness {
     match backup.status() {
-        Some(status) if status.eq_ignore_ascii_case("replicating") => Readiness::Ready,
+        // The first backup is a copy of the whole database: no run waits for it, `stack recovery check` says whether it is there.
+        Some(status) if ["replicating", "pending"].iter().any(|known| status.eq_ignore_ascii_case(known)) => Readiness::Ready,
         status => Readiness::waiting(status.unwrap_or("unknown").to_ascii_lowercase()),
     }
 }
@@ -185,9 +186,15 @@ impl Resource for BackupReplication {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let sources = instances(cx).await?;
-        let told = sources.iter().flat_map(|source| told(source).map(move |arn| (source, arn)));
+        // What other stacks replicate is not asked for.
+        let is_own = |source: &&DbInstance| cx.scope.owns(&from_sdk(source.tag_list()));
+        let told = sources.iter().filter(is_own).flat_map(|source| told(source).map(move |arn| (source, arn)));
         let found = try_join_all(told.map(|(source, arn)| async move {
-            let backup = look(cx, region_in(arn), arn).await?.filter(is_replicating);
+            // A region that does not answer keeps nothing of this one from being managed.
+            let backup = match look(cx, region_in(arn), arn).await {
+                Err(error) if error.class == Class::Unreachable => None,
+                other => other?.filter(is_replicating),
+            };
             Ok::<_, Error>(backup.and_then(|backup| observed(cx, source, &backup)))
         }));
         Ok(found.await?.into_iter().flatten().collect())
@@ -317,7 +324,8 @@ mod tests {
     fn a_status_is_read_in_any_spelling() {
         let of = |status: &str| DbInstanceAutomatedBackup::builder().status(status).build();
         assert_eq!(state(&of("REPLICATING")), Readiness::Ready);
-        assert_eq!(state(&of("pending")), Readiness::waiting("pending"));
+        assert_eq!(state(&of("pending")), Readiness::Ready);
+        assert_eq!(state(&of("Retained")), Readiness::waiting("retained"));
         assert!(!is_replicating(&of("Retained")) && is_replicating(&of("pending")));
     }
 }

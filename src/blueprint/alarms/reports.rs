@@ -20,6 +20,9 @@ const OF_INSTANCES: [&str; 7] =
 const OF_GROUPS: [&str; 1] = ["configuration change"];
 /// The rule that waits for deployments that fail.
 const DEPLOYMENTS: &str = "failed-deployments";
+/// How many services one rule waits for: a pattern has at most 2,048 characters, and an ARN of a service up to 180
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>).
+const SERVICES: usize = 10;
 
 /// Something whose reports can be told.
 pub struct Reported {
@@ -96,8 +99,9 @@ fn publish_events() -> Value {
 pub fn tell(graph: &mut Graph, reported: &[Reported], topic: &Ref<Topic>) -> Result<(), Error> {
     subscribe(graph, reported, topic)?;
     let services = of_kind(reported, Service::KIND);
-    if !services.is_empty() {
-        graph.add(DEPLOYMENTS, ORIGIN, &deployments(&services, topic))?;
+    for (number, services) in services.chunks(SERVICES).enumerate() {
+        let name = if number == 0 { DEPLOYMENTS.to_owned() } else { format!("{DEPLOYMENTS}-{}", number + 1) };
+        graph.add(name, ORIGIN, &deployments(services, topic))?;
     }
     Ok(())
 }

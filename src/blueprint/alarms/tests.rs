@@ -212,7 +212,7 @@ fn the_alarms_of_a_service_tell_together() {
     let worker = "ALARM(\"${cloudwatch.alarm/service-worker-cpu}\") OR ALARM(\"${cloudwatch.alarm/service-worker-memory}\") OR \
                   ALARM(\"${cloudwatch.alarm/service-worker-running}\") OR ALARM(\"${cloudwatch.alarm/service-worker-restarts}\")";
     let both = shown("");
-    assert!(both.contains(&format!("service-worker: {worker}\n")) && both.ends_with("each: \n"), "{both}");
+    assert!(both.contains(&format!("service-worker-together: {worker}\n")) && both.ends_with("each: \n"), "{both}");
     let all = shown(", each: true");
     assert!(all.contains(worker) && all.contains("service-web-cpu") && all.contains("service-worker-restarts"), "{all}");
     let one = shown(", off: [services.web.together]");

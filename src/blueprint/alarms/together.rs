@@ -53,9 +53,9 @@ pub fn of(wanted: &[(f64, Found)], section: &Alarms) -> Vec<Together> {
 }
 
 impl Together {
-    /// Returns the alarm's name in the stack: `service-web`.
+    /// Returns the alarm's name in the stack: `service-web-together`. Alarms of metrics have the same name space, and end in other words.
     pub fn key(&self) -> String {
-        format!("{GROUP}-{}", self.name)
+        format!("{GROUP}-{}-together", self.name)
     }
 
     /// Returns the alarm, which goes off when any of them does.

@@ -61,7 +61,8 @@ fn took(records: &[Record]) -> Option<Took> {
     // A copy whose data is made harmless is brought up by two runs.
     let own = records[newest..].iter().take_while(|record| is_failover(record) || record.command.starts_with("stack run "));
     let own: Vec<&Record> = own.take_while(|record| record.ending == Ending::Complete).collect();
-    let first = own.iter().rev().find(|record| is_failover(record) && creates_databases(record)).or(own.first())?;
+    // One that continued another one made none of the databases, which take the longest.
+    let first = own.iter().rev().find(|record| is_failover(record) && creates_databases(record))?;
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
     let (began, ended) = (time(&first.began)?, time(records[newest].ended.as_deref()?)?);
     let whole = Duration::try_from(ended.duration_since(began)).ok()?;
@@ -111,7 +112,10 @@ mod tests {
         assert_eq!((took.seconds, took.began.as_str()), (840, "2026-11-27T10:00:00Z"));
         let step = |what, objects, seconds| Step { what, objects, seconds };
         assert_eq!(took.steps, [step("databases", 1, 700), step("services", 2, 90)]);
-        // What did not come to its end says nothing.
+        // What did not come to its end says nothing, and neither does what continued it.
+        let rest = json!([{"key": "ecs.service/web", "verb": "create", "elapsed": 90.0}]);
+        let rest = record("stack failover s.yaml", "2026-11-27T13:00:00Z", "2026-11-27T13:04:00Z", Ending::Complete, rest);
+        assert_eq!(super::took(&[rest, whole(Ending::Interrupted)]), None);
         assert_eq!(super::took(&[whole(Ending::Partly)]), None);
         assert_eq!(super::took(&[destroyed]), None);
     }

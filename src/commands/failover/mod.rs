@@ -6,6 +6,8 @@ mod rehearsal;
 
 pub use self::rehearsal::name as rehearsal_name;
 
+use std::time::Duration;
+
 use clap::Args;
 
 use self::moved::{Beginning, Moved};
@@ -16,7 +18,8 @@ use super::session::Session;
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::rds::Instance;
-use crate::aws::runs::history::{self, Ending};
+use crate::aws::rds::replicated::Copies;
+use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::config::{self, Loaded};
 use crate::engine::{Key, Plan, Resource, Snapshot};
@@ -76,8 +79,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?.limited(None);
     let there = session.snapshot().await?;
     let missing = missing(&moved.loaded, &there);
-    continued(&session, &moved, missing.len()).await?;
-    let beginnings = beginnings(&session, &moved, &missing, to_time, &applying.consent).await?;
+    let copies = moved::copies(&session, &moved).await?;
+    if missing.len() < moved.loaded.stack.databases.len() {
+        continued(&session, &moved, &copies, to_time).await?;
+    }
+    let beginnings = beginnings(&session, &copies, &missing, to_time, &applying.consent)?;
     moved::begin(&mut moved.loaded.stack, &beginnings);
     tell(&session, &moved, &beginnings)?;
     let consent = &applying.consent;
@@ -102,8 +108,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Ok);
     }
     let exit = run.execute(&session, make).await?;
-    if exit as u8 == Exit::Ok as u8 {
-        after(&session, &moved, &file)?;
+    match exit as u8 == Exit::Ok as u8 {
+        true => after(&session, &moved, &file)?,
+        false => session.say(
+            "The same command continues it. Leave the file as it is until it is done: databases that are still missing would begin empty with `stack apply`.",
+        )?,
     }
     Ok(exit)
 }
@@ -135,41 +144,79 @@ fn missing(loaded: &Loaded, there: &Snapshot) -> Vec<String> {
     loaded.stack.databases.keys().map(|name| name.as_str().to_owned()).filter(|name| !exists(name)).collect()
 }
 
-/// Refuses databases that are there and have data of their own: only a failover that was begun is continued.
-async fn continued(session: &Session, moved: &Moved, missing: usize) -> Result<()> {
-    if missing == moved.loaded.stack.databases.len() {
-        return Ok(());
+/// How many runs are looked through for the failover that a database is of.
+const RUNS: usize = 50;
+/// How much newer than a failover that was done the backups may be: until the old region stopped to copy them.
+const AFTER_DONE: Duration = Duration::from_secs(3600);
+/// The same of one that did not come to its end, and is continued.
+const AFTER_BEGUN: Duration = Duration::from_secs(24 * 3600);
+
+/// Returns the failover that an environment is of: the newest one since it was last destroyed.
+async fn begun(session: &Session) -> Result<Option<Record>> {
+    let (records, _) = session.kept(history::last(&Store::of(&session.cx), RUNS)).await?;
+    Ok(of_failover(records))
+}
+
+fn of_failover(records: Vec<Record>) -> Option<Record> {
+    let is_of = |record: &Record, command: &str| record.command.starts_with(&format!("stack {command} "));
+    let mut since = records.into_iter().take_while(|record| !is_of(record, "destroy"));
+    since.find(|record| is_of(record, COMMAND))
+}
+
+/// Refuses databases that are there and have data of their own: only a failover that was begun is continued, and one that is older than
+/// the backups is not taken for the one that is wanted now.
+async fn continued(session: &Session, moved: &Moved, copies: &[Copies], at: Option<jiff::Timestamp>) -> Result<()> {
+    let scope = &session.cx.scope;
+    let named = format!("--stack {} --env {} --region {}", scope.stack, scope.env, scope.region);
+    let Some(record) = begun(session).await? else {
+        return Err(Stop::refused(
+            format!(
+                "nothing was changed: `{}/{}` has databases in {} with data of their own",
+                scope.stack, scope.env, scope.region
+            ),
+            format!(
+                "`stack show {named}` and `stack history {named}` show what is there; only if nobody needs it, `stack destroy {named}` deletes it"
+            ),
+        ));
+    };
+    if at.is_some() {
+        return Err(Stop::refused(
+            format!("nothing was changed: databases exist in {} already, and `--to-time` would not change them", scope.region),
+            format!("leave out `--to-time` to continue the failover of {}", record.began),
+        ));
     }
-    let (records, _) = session.kept(history::last(&Store::of(&session.cx), 1)).await?;
-    let begun = records.first().filter(|record| record.command.starts_with(&format!("stack {COMMAND} ")));
-    match begun.map(|record| record.ending) {
-        Some(Ending::Complete) => session.say("A failover was done, and nothing of its data is changed."),
-        Some(_) => session.say("A failover was begun, and is continued."),
-        None => {
-            let scope = &session.cx.scope;
-            let named = format!("--stack {} --env {} --region {}", scope.stack, scope.env, scope.region);
-            Err(Stop::refused(
-                format!(
-                    "nothing was changed: `{}/{}` has databases in {} with data of their own",
-                    scope.stack, scope.env, scope.region
-                ),
-                format!(
-                    "`stack show {named}` shows what is there; if it is what was left behind, `stack destroy {named}` deletes it"
-                ),
-            ))
-        }
+    let (words, after) = match record.ending {
+        Ending::Complete => ("A failover was done, and nothing of its data is changed.", AFTER_DONE),
+        _ => ("A failover was begun, and is continued.", AFTER_BEGUN),
+    };
+    let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    let names: Vec<&str> = moved.loaded.stack.databases.keys().map(|name| name.as_str()).collect();
+    let own = copies.iter().filter(|copies| names.contains(&copies.database.as_str()));
+    let newest = own.filter_map(|copies| time(copies.latest.as_deref()?)).max();
+    let is_older =
+        |newest: jiff::Timestamp| Some(newest.duration_since(time(&record.began)?) > jiff::SignedDuration::try_from(after).ok()?);
+    match newest.filter(|newest| is_older(*newest) == Some(true)) {
+        None => session.say(words),
+        Some(newest) => Err(Stop::refused(
+            format!(
+                "nothing was changed: databases in {} are of a failover of {}, and the backups reach to {newest}",
+                scope.region, record.began
+            ),
+            format!(
+                "they have older data: `stack show {named}` shows what is there; if nobody needs it, `stack destroy {named}` deletes it, and then the failover begins with the backups"
+            ),
+        )),
     }
 }
 
 /// Returns what the databases that do not exist there begin with.
-async fn beginnings(
+fn beginnings(
     session: &Session,
-    moved: &Moved,
+    copies: &[Copies],
     missing: &[String],
     at: Option<jiff::Timestamp>,
     consent: &Consent,
 ) -> Result<Vec<Beginning>> {
-    let copies = moved::copies(session, moved).await?;
     let mut out = Vec::new();
     for name in missing {
         let empty = consent

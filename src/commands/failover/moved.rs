@@ -7,7 +7,7 @@ use crate::aws::rds::replicated::{self, Copies};
 use crate::commands::clone::compose;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::database::Begin;
+use crate::config::database::{Begin, LATEST};
 use crate::config::recovery::Recovery;
 use crate::config::{Loaded, Stack, Zones};
 use crate::engine::{Action, Effect, Impact, Key, Plan, Resource};
@@ -35,6 +35,8 @@ pub struct Beginning {
     pub backups: String,
     /// The time to which it is restored.
     pub at: jiff::Timestamp,
+    /// Whether that is the last one, wherever the backups reach to by then: the same in every run that continues it.
+    pub is_last: bool,
     /// How long ago that was when it was looked at.
     pub age: Duration,
     /// Whether newer backups are still copied.
@@ -93,6 +95,8 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     if let Some(cdn) = stack.cdn.as_mut().filter(|cdn| !cdn.aliases.is_empty()) {
         (cdn.aliases, cdn.certificate, cdn.dns) = (Vec::new(), None, false);
     }
+    // Those of the old region are there, and lead to it.
+    stack.resources.remove("route53.record");
     let elsewhere = compose::texts(&loaded.tree(), &|text| text.contains(&home));
     let elsewhere = elsewhere.into_iter().filter(|(path, _)| !path.starts_with("network.zones")).collect();
     Moved { loaded: moved, home, left, elsewhere, names }
@@ -154,23 +158,28 @@ pub fn beginning(copies: &Copies, at: Option<jiff::Timestamp>) -> Result<Beginni
         return Err(refused(why, "wait for it: `stack recovery check` shows when it is"));
     };
     let earliest = time(&copies.earliest);
-    if let Some(at) = at.filter(|at| *at > latest || earliest.is_some_and(|earliest| *at < earliest)) {
+    // "Must be before the latest restorable time"
+    // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceToPointInTime.html>).
+    if let Some(at) = at.filter(|at| *at >= latest || earliest.is_some_and(|earliest| *at < earliest)) {
         let from = earliest.map_or_else(|| "its first backup".to_owned(), |earliest| earliest.to_string());
         return Err(refused(
             format!("the backups of `databases.{name}` reach from {from} to {latest}, not to {at}"),
             "give another time",
         ));
     }
-    let (database, backups, at) = (name.clone(), copies.arn.clone(), at.unwrap_or(latest));
-    Ok(Beginning { database, backups, at, age: since(at), replicating: copies.replicating })
+    let (database, backups, is_last) = (name.clone(), copies.arn.clone(), at.is_none());
+    let at = at.unwrap_or(latest);
+    Ok(Beginning { database, backups, at, is_last, age: since(at), replicating: copies.replicating })
 }
 
 /// Has databases begin so.
 pub fn begin(stack: &mut Stack, beginnings: &[Beginning]) {
     for (name, database) in &mut stack.databases {
         let beginning = beginnings.iter().find(|one| one.database == name.as_str());
-        database.begin =
-            beginning.map(|one| Begin { snapshot: None, database: Some(one.backups.clone()), at: Some(one.at.to_string()) });
+        database.begin = beginning.map(|one| {
+            let at = if one.is_last { LATEST.to_owned() } else { one.at.to_string() };
+            Begin { snapshot: None, database: Some(one.backups.clone()), at: Some(at) }
+        });
     }
 }
 
@@ -244,6 +253,7 @@ recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
         let at = |text: &str| Some(text.parse::<jiff::Timestamp>().unwrap());
         let restored = |at| beginning(&last, at).map(|one| one.at.to_string()).ok();
         assert_eq!(restored(None).as_deref(), Some("2026-11-27T10:00:00Z"));
+        assert_eq!(restored(at("2026-11-27T10:00:00Z")), None);
         assert_eq!(restored(at("2026-11-27T09:00:00Z")).as_deref(), Some("2026-11-27T09:00:00Z"));
         assert_eq!(restored(at("2026-11-27T10:00:01Z")), None);
         assert_eq!(restored(at("2026-11-25T00:00:00Z")), None);

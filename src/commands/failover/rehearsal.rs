@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::figures::{self, Took};
 use super::moved::{self, Beginning, Moved, lasting};
-use super::{COMMAND, beginnings, missing, tell};
+use super::{COMMAND, beginnings, begun, missing, tell};
 use crate::commands::arguments::StackFile;
 use crate::commands::clone::compose;
 use crate::commands::clone::copy::Copy;
@@ -14,7 +14,7 @@ use crate::commands::run::Run;
 use crate::commands::session::Session;
 use crate::commands::stack_file;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::{Loaded, environment, joined};
+use crate::config::{Loaded, Stack, environment, joined};
 use crate::ui::{self, Color, Look};
 
 /// How long one is wanted that nobody destroys.
@@ -58,6 +58,9 @@ fn text(wanted: &Wanted<'_>, env: &str) -> Result<String> {
     let name = joined::file_name(&file.file, env);
     let name =
         name.ok_or_else(|| usage(format!("`{}` is not the name of a file", file.file), "name a file that ends in `.yaml`"))?;
+    if std::path::Path::new(&name).exists() {
+        return Err(usage(format!("`{name}` describes an environment `{env}` already"), "call that one something else"));
+    }
     let mut overlay = Overlay::default();
     if loaded.env != environment::DEFAULT {
         overlay.set(&["like"], loaded.env.clone().into(), "");
@@ -80,21 +83,25 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
     compose::check_shared(&loaded.stack)?;
     let session = Session::of(&loaded, &applying.aws.in_its_region(), color).await?.limited(None);
     let there = session.snapshot().await?;
-    if !there.is_empty() && there.expires().is_none() {
+    // It is destroyed at the end, so it must be one that was made for that.
+    if !there.is_empty() && (there.expires().is_none() || begun(&session).await?.is_none()) {
         return Err(Stop::refused(
-            format!(
-                "nothing was changed: the environment `{env}` exists in {}, and is no rehearsal: it does not expire",
-                wanted.region
-            ),
-            "destroy it first",
+            format!("nothing was changed: the environment `{env}` exists in {}, and no rehearsal made it", wanted.region),
+            "destroy it first, if nobody needs it",
         ));
     }
     // The backups are those of the environment that is rehearsed.
     let original = session.to(&session.cx.scope.stack, &wanted.loaded.env);
     let moved = moved::to(wanted.loaded, wanted.region);
+    apart(&moved, &wanted.loaded.stack)?;
+    let copies = moved::copies(&original, &moved).await?;
     let missing = missing(&loaded, &there);
-    let beginnings = beginnings(&original, &moved, &missing, wanted.at, &applying.consent).await?;
+    // Also what exists says what it began with: that it has someone's data decides whether that is made harmless first.
+    let all: Vec<String> = loaded.stack.databases.keys().map(ToString::to_string).collect();
+    let mut beginnings = beginnings(&original, &copies, &all, wanted.at, &applying.consent)?;
     moved::begin(&mut loaded.stack, &beginnings);
+    let is_whole = missing.len() == all.len();
+    beginnings.retain(|one| missing.contains(&one.database));
     session
         .say(&format!("A rehearsal: `{env}` in {} is like `{}`, and nothing leads to it.", wanted.region, wanted.loaded.env))?;
     tell(&session, &Moved { names: Vec::new(), ..moved }, &beginnings)?;
@@ -112,7 +119,8 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
         ))?;
         return Ok(exit);
     }
-    let took = figures::last(&copy.session).await?;
+    // What was there already is not measured.
+    let took = if is_whole { figures::last(&copy.session).await? } else { None };
     let gone = match wanted.keep {
         true => {
             copy.session
@@ -133,6 +141,21 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
         ui::out(&shown(&beginnings, took.as_ref(), gone, &Look::stdout(color)))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Refuses a rehearsal that would work with what the other environment works with: its queues, secrets and tables are where they were, and
+/// answer. An image is only read.
+fn apart(moved: &Moved, stack: &Stack) -> Result<()> {
+    let is_shared = |path: &str| !path.ends_with(".image") && !stack.clone.keep.iter().any(|keep| keep == path);
+    let shared: Vec<String> =
+        moved.elsewhere.iter().filter(|(path, _)| is_shared(path)).map(|(path, text)| format!("`{path}`: {text}")).collect();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::refused(
+        format!("nothing was changed: the rehearsal would work with what is in {}: {}", moved.home, shared.join(", ")),
+        "name something that the second region has, or list the path under `clone.keep` if that is meant",
+    ))
 }
 
 /// Destroys it with its data, which is a copy.
