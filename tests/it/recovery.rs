@@ -322,3 +322,36 @@ fn a_rehearsal_leaves_figures_and_nothing_else() {
     s.place.stack(&["failover", "s.yaml", "--to", AWAY, "--rehearse", "--yes"]).ok();
     assert_eq!(s.account.inventory_in(AWAY, "shop", "rehearsal"), json!({}));
 }
+
+#[test]
+fn a_rehearsal_works_with_nothing_of_others() {
+    let s = Subject::new(SERVING);
+    s.apply();
+    let rehearse = ["failover", "s.yaml", "--to", AWAY, "--rehearse", "--yes"];
+    // A queue of the other region would be read by both.
+    let queue = "environment: { QUEUE: \"https://sqs.eu-west-1.amazonaws.com/1/orders\" }, count: 1";
+    s.place.file("s.yaml", &SERVING.replace("count: 1", queue));
+    let shared = said(&s.place.stack(&rehearse).exits(4));
+    assert!(shared.contains("would work with what is in eu-west-1") && shared.contains("environment.QUEUE"), "{shared}");
+
+    // Data that is not harmless yet reaches no service, in whichever run.
+    let sanitize = "clone: { sanitize: { service: web, command: [sh, -c, exit 3] } }\nrecovery:";
+    s.place.file("s.yaml", &SERVING.replace("recovery:", sanitize));
+    for _ in 0..2 {
+        let failed = said(&s.place.stack(&rehearse).exits(3));
+        assert!(failed.contains("the sanitizer failed with exit code 3"), "{failed}");
+        assert_eq!(up(&s, AWAY)["services"], json!({"shop-rehearsal-web": 0}));
+    }
+    s.place.file("s.yaml", &SERVING.replace("recovery:", &sanitize.replace("exit 3", "exit 0")));
+    s.place.stack(&rehearse).ok();
+    assert_eq!(s.account.inventory_in(AWAY, "shop", "rehearsal"), json!({}));
+
+    // An environment of that name that no rehearsal made is left alone.
+    let other =
+        "stack: shop\nregion: eu-central-1\nttl: 1d\nresources: { sqs.queue: { orders: {} } }\nenvironments: { rehearsal: {} }\n";
+    s.place.file("other.yaml", other);
+    s.place.stack(&["apply", "other.yaml", "--env", "rehearsal", "--yes"]).ok();
+    let refused = said(&s.place.stack(&rehearse).exits(4));
+    assert!(refused.contains("no rehearsal made it"), "{refused}");
+    assert!(s.account.inventory_in(AWAY, "shop", "rehearsal") != json!({}));
+}
