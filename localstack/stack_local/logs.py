@@ -1,10 +1,12 @@
 """CloudWatch Logs: the keys that encrypt log groups, which moto knows only from their creation, and tags that come later."""
 
+import datetime
 import re
 
 from localstack.services.logs.models import logs_stores
 from moto.logs.models import logs_backends
 
+from stack_local import states
 from stack_local.core import Call, Operations, fault
 
 operations = Operations("logs")
@@ -116,3 +118,12 @@ def delete_log_group(call: Call) -> dict:
     filters[:] = [one for one in filters if one["logGroupName"] != call["logGroupName"]]
     logs_stores[call.account][call.region].TAGS.pop(call.arn("logs", f"log-group:{call['logGroupName']}"), None)
     return answer
+
+
+@states.of("logs.group")
+def _say(account: str, region: str, name: str, status: str) -> None:
+    """Has a log group be older: since when it is there."""
+    group = logs_backends[account][region].groups.get(name)
+    if group is None:
+        raise ValueError(f"there is no log group {name}")
+    group.creation_time = int(datetime.datetime.fromisoformat(status).timestamp() * 1000)

@@ -372,6 +372,26 @@ logs.create_log_stream(logGroupName=args, logStreamName="data.0")"#;
 }
 
 #[test]
+fn lines_of_an_earlier_database_are_not_cut_silently() {
+    let alone = STACK.replace(&STACK[STACK.find("services:").unwrap()..STACK.find("databases:").unwrap()], "");
+    let s = Subject::new(&alone);
+    let name = "/aws/rds/instance/data/postgresql";
+    let before = r#"
+logs = client("logs")
+logs.create_log_group(logGroupName=args)
+logs.create_log_stream(logGroupName=args, logStreamName="data.0")"#;
+    s.account.boto3(before, &json!(name));
+    s.account.say(json!({"region": "us-east-1", "logs.group": {name: "2026-01-01T00:00:00Z"}}));
+    // What the database will be called is known when it exists.
+    let blocked = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3).words();
+    assert!(blocked.contains("is there from before, with lines of its own") && blocked.contains("plan again"), "{blocked}");
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4).words();
+    assert!(refused.contains("log lines older than 30 days are deleted"), "{refused}");
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-upgrade", "logs.log_group/db-main-postgresql"]).ok();
+    s.assert_in_step();
+}
+
+#[test]
 fn drift_is_found_and_mended() {
     let s = Subject::new(STACK);
     s.apply();

@@ -289,6 +289,7 @@ for name in args:
     logs.create_log_stream(logGroupName=name, logStreamName="shop")
 "#;
     s.account.boto3(theirs, &json!([ours, other]));
+    s.account.say(json!({"region": "us-east-1", "logs.group": {ours: "2026-01-01T00:00:00Z"}}));
     assert!(s.changes().contains(&"update logs.log_group/container-insights".to_owned()), "{:?}", s.changes());
     // Its older lines would be deleted, of which nobody has said anything.
     let refused = s.place.stack(APPLY).exits(4);
