@@ -355,3 +355,18 @@ fn a_rehearsal_works_with_nothing_of_others() {
     assert!(refused.contains("no rehearsal made it"), "{refused}");
     assert!(s.account.inventory_in(AWAY, "shop", "rehearsal") != json!({}));
 }
+
+#[test]
+fn a_second_region_that_is_down_holds_up_nothing() {
+    let s = Subject::new(FILE);
+    s.apply();
+    fails(&s, AWAY);
+    // Without the section, which would have it started again, everything else is as ever.
+    s.write("recovery: {", "logs: { retention: 7d }\n# recovery: {");
+    s.place.stack(APPLY).ok();
+    let days = r#"result = sorted({g["retentionInDays"] for g in client("logs").describe_log_groups()["logGroups"]})"#;
+    assert_eq!(s.account.boto3(days, &Value::Null), json!([7]));
+    s.proxy.pass();
+    s.write("# recovery: {", "recovery: {");
+    s.assert_in_step();
+}

@@ -1,5 +1,7 @@
 //! Whether the automated backups of a database are replicated into another region.
 
+use std::time::Duration;
+
 use aws_sdk_rds::types::{DbInstance, DbInstanceAutomatedBackup};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -27,6 +29,8 @@ const AWS_KEY: &str = "alias/aws/rds";
 /// The most days for which RDS keeps automated backups
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.BackupRetention.html>).
 const MOST_DAYS: i32 = 35;
+/// How long a region has to answer: one that does not keeps nothing in another one from being managed.
+const ANSWER: Duration = Duration::from_secs(15);
 const START: &str = "rds:StartDBInstanceAutomatedBackupsReplication";
 const STOP: &str = "rds:StopDBInstanceAutomatedBackupsReplication";
 
@@ -191,9 +195,11 @@ impl Resource for BackupReplication {
         let told = sources.iter().filter(is_own).flat_map(|source| told(source).map(move |arn| (source, arn)));
         let found = try_join_all(told.map(|(source, arn)| async move {
             // A region that does not answer keeps nothing of this one from being managed.
-            let backup = match look(cx, region_in(arn), arn).await {
-                Err(error) if error.class == Class::Unreachable => None,
-                other => other?.filter(is_replicating),
+            let region = region_in(arn);
+            let backup = match tokio::time::timeout(ANSWER, look(cx, region, arn)).await {
+                Ok(found) => found?.filter(is_replicating),
+                Err(_) if region != cx.scope.region => None,
+                Err(late) => return Err(Error::new(Class::Late, late.to_string())),
             };
             Ok::<_, Error>(backup.and_then(|backup| observed(cx, source, &backup)))
         }));
