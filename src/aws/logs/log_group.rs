@@ -91,6 +91,25 @@ pub fn is_by_aws(scope: &Scope, name: &str) -> bool {
     owner.is_some_and(|(owner, _)| names::begins(&scope.prefix(), owner, OWNER))
 }
 
+/// Checks whether RDS writes to a log group for a database that the stack has under a name which is not like its own, as one that was
+/// adopted: it is found by its tags.
+fn is_of_renamed(scope: &Scope, name: &str) -> bool {
+    name.starts_with(BY_AWS[0]) && !is_by_aws(scope, name)
+}
+
+/// Returns those log groups of the stack, of which most stacks have none.
+async fn of_renamed(cx: &Cx) -> Result<Vec<sdk::LogGroup>> {
+    let known = tag_index::candidates(cx).await?;
+    let names = known.keys().filter_map(|arn| arn.split_once(":log-group:")).map(|(_, name)| name.to_owned());
+    let names: Vec<String> = names.filter(|name| is_of_renamed(&cx.scope, name)).collect();
+    let found = try_join_all(names.iter().map(|name| named(cx, &cx.scope.region, name))).await?;
+    Ok(found
+        .into_iter()
+        .flatten()
+        .filter(|group| group.log_group_name().is_some_and(|of| names.iter().any(|n| n == of)))
+        .collect())
+}
+
 /// Checks whether a log group was created less than a day ago.
 fn is_young(group: &sdk::LogGroup) -> bool {
     group.creation_time().is_some_and(|at| Timestamp::now().as_millisecond() - at < DAY)
@@ -215,21 +234,25 @@ impl Resource for LogGroup {
         let prefixes = BY_AWS.iter().map(|of| format!("{of}{begin}"));
         let groups = try_join_all(prefixes.map(async |prefix| named(cx, &cx.scope.region, &prefix).await));
         let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
-        let (own, groups, of_waf) = futures::try_join!(own(cx), groups, of_waf)?;
-        let groups = own.iter().cloned().chain(groups.into_iter().chain(of_waf).flatten());
+        let (own, groups, of_waf, renamed) = futures::try_join!(own(cx), groups, of_waf, of_renamed(cx))?;
+        let groups = own.iter().cloned().chain(groups.into_iter().chain(of_waf).chain([renamed]).flatten());
         let groups = groups.filter_map(|g| {
             let young = is_young(&g);
             Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id, young))
         });
-        let groups = groups.filter(|(live, ..)| !live.name.starts_with("/aws/") || is_by_aws(&cx.scope, &live.name));
+        let groups = groups.filter(|(live, ..)| {
+            !live.name.starts_with("/aws/") || is_by_aws(&cx.scope, &live.name) || is_of_renamed(&cx.scope, &live.name)
+        });
         try_join_all(groups.map(|(live, retention_days, key, young)| async move {
             let mut tags = tags_of(cx, &live.arn).await?;
             tags.remove(TAG_REGION);
             // Of one that AWS has just created nothing is too old, whatever its retention will be.
             let is_new = young && is_by_aws(&cx.scope, &live.name) && !tags.contains_key(TAG_STACK);
+            let claim = cx.scope.claim(Self::KIND, &tags, is_by_aws(&cx.scope, &live.name));
+            let renamed = is_of_renamed(&cx.scope, &live.name);
             Ok(Observed {
                 // One without tags was created by someone else: it is not adopted silently, unless AWS created it for what it logs.
-                claim: cx.scope.claim(Self::KIND, &tags, is_by_aws(&cx.scope, &live.name)),
+                claim: if renamed { claim.unmarked() } else { claim },
                 fields: LogGroup {
                     name: live.name.clone(),
                     region: Some(of_arn(cx, &live.arn).0.to_owned()),
@@ -247,7 +270,8 @@ impl Resource for LogGroup {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let region = self.region.as_deref().unwrap_or(&cx.scope.region);
         let (prefix, of_waf) = (prefix(&cx.scope), waf_prefix(&cx.scope, region));
-        let is_found = region == cx.scope.region && (self.name.starts_with(&prefix) || is_by_aws(&cx.scope, &self.name));
+        let by_aws = is_by_aws(&cx.scope, &self.name) || is_of_renamed(&cx.scope, &self.name);
+        let is_found = region == cx.scope.region && (self.name.starts_with(&prefix) || by_aws);
         if !waf_regions(&cx.scope).contains(&region) {
             return Err(Error::new(Class::Invalid, format!("the log group `{}` cannot be in `{region}`", self.name)));
         }
@@ -264,7 +288,7 @@ impl Resource for LogGroup {
         let call = client(cx, region).create_log_group().log_group_name(&self.name).set_kms_key_id(key).set_tags(Some(tags));
         let live = Live::named(&cx.scope, region, &self.name);
         match call.send().await.map_err(failed("logs:CreateLogGroup")) {
-            Err(error) if error.class == Class::Exists && is_by_aws(&cx.scope, &self.name) => self.take(cx, live, error).await,
+            Err(error) if error.class == Class::Exists && by_aws => self.take(cx, live, error).await,
             other => other.map(|_| live),
         }
     }
