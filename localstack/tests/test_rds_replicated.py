@@ -76,15 +76,16 @@ class Replicated(_Databases):
         self.data("shop", "after")
         window = self.backups(DBInstanceAutomatedBackupsArn=arn)[0]["RestoreWindow"]
         restore = self.there.restore_db_instance_to_point_in_time
-        ahead = window["LatestTime"] + datetime.timedelta(hours=1)
-        self.refused(
-            "InvalidParameterValue",
-            restore,
-            400,
-            SourceDBInstanceAutomatedBackupsArn=arn,
-            TargetDBInstanceIdentifier="never",
-            RestoreTime=ahead,
-        )
+        # It must be before the last one, and not that.
+        for ahead in (datetime.timedelta(hours=1), datetime.timedelta()):
+            self.refused(
+                "InvalidParameterValue",
+                restore,
+                400,
+                SourceDBInstanceAutomatedBackupsArn=arn,
+                TargetDBInstanceIdentifier="never",
+                RestoreTime=window["LatestTime"] + ahead,
+            )
         self.refused(
             "DBInstanceAutomatedBackupNotFound",
             restore,
@@ -95,9 +96,9 @@ class Replicated(_Databases):
         )
         # Under the name of the original, too.
         password = self.password("shop")
-        made = restore(
-            SourceDBInstanceAutomatedBackupsArn=arn, TargetDBInstanceIdentifier="shop", RestoreTime=window["LatestTime"]
-        )["DBInstance"]
+        made = restore(SourceDBInstanceAutomatedBackupsArn=arn, TargetDBInstanceIdentifier="shop", UseLatestRestorableTime=True)[
+            "DBInstance"
+        ]
         self.assertEqual((made["KmsKeyId"], made["DBInstanceIdentifier"]), (self.key, "shop"))
         self.assertIn(ELSEWHERE, made["DBInstanceArn"])
         names = [one["DBInstanceIdentifier"] for one in self.there.describe_db_instances()["DBInstances"]]
