@@ -26,8 +26,8 @@ class Replicated(_Databases):
         return source, made["DBInstanceAutomatedBackup"]["DBInstanceAutomatedBackupsArn"]
 
     def test_what_is_refused(self):
-        source = self.database("refused", BackupRetentionPeriod=3, StorageEncrypted=True)["made"]["DBInstanceArn"]
-        self.until(lambda: self.look("refused")["DBInstanceStatus"] == "available", "available")
+        source = self.database("copies-refused", BackupRetentionPeriod=3, StorageEncrypted=True)["made"]["DBInstanceArn"]
+        self.until(lambda: self.look("copies-refused")["DBInstanceStatus"] == "available", "available")
         start = lambda there=self.there, arn=source, **more: there.start_db_instance_automated_backups_replication(
             SourceDBInstanceArn=arn, **more
         )
@@ -39,8 +39,8 @@ class Replicated(_Databases):
         self.refused("InvalidParameterValue", start, 400, "Must specify a KMS key")
         key_here = self.kms.create_key()["KeyMetadata"]["Arn"]
         self.refused("KMSKeyNotAccessibleFault", start, 400, KmsKeyId=key_here)
-        bare = self.database("bare", BackupRetentionPeriod=0)["made"]["DBInstanceArn"]
-        self.until(lambda: self.look("bare")["DBInstanceStatus"] == "available", "available")
+        bare = self.database("copies-bare", BackupRetentionPeriod=0)["made"]["DBInstanceArn"]
+        self.until(lambda: self.look("copies-bare")["DBInstanceStatus"] == "available", "available")
         self.refused("InvalidDBInstanceState", start, 400, "Automated backups are not enabled", arn=bare)
         self.refused(
             "InvalidDBInstanceState",
@@ -53,9 +53,9 @@ class Replicated(_Databases):
         self.assertEqual((made["Status"], made["Region"], made["KmsKeyId"]), ("pending", "us-east-1", self.key))
         # The database is busy for a moment.
         self.slowly(0.01)
-        self.until(lambda: self.look("refused")["DBInstanceStatus"] == "available", "available")
+        self.until(lambda: self.look("copies-refused")["DBInstanceStatus"] == "available", "available")
         self.refused("InvalidDBInstanceAutomatedBackupState", start, 400, "already", KmsKeyId=self.key)
-        told = self.look("refused")["DBInstanceAutomatedBackupsReplications"]
+        told = self.look("copies-refused")["DBInstanceAutomatedBackupsReplications"]
         self.assertEqual([one["DBInstanceAutomatedBackupsArn"] for one in told], [made["DBInstanceAutomatedBackupsArn"]])
         self.refused(
             "InvalidDBInstanceAutomatedBackupState",
