@@ -198,6 +198,12 @@ pub fn time(text: &str) -> Result<config::Duration, String> {
     text.parse().map_err(|wrong: config::values::Wrong| wrong.to_string())
 }
 
+/// Reads a moment with its zone, as of RFC 3339, to the second.
+pub fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    let read = text.parse::<jiff::Timestamp>().ok().and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok());
+    read.ok_or_else(|| "write a time with its zone, such as `2026-11-27T10:00Z`".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,8 +49,13 @@ pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Res
         return Ok(false);
     }
     // What the file would be must be right, in the environment that was chosen.
+    let schema = stack_file::stack_schema();
     let text = stack_file::with_overlay(name, file.env(), after.clone())?;
-    config::load(name, &text, stack_file::env_of(file.env(), &text).as_deref(), &stack_file::stack_schema())?;
+    let loaded = config::load(name, &text, stack_file::env_of(file.env(), &text).as_deref(), &schema)?;
+    // What is written for all of them must be right in each.
+    for env in loaded.environments.iter().filter(|_| !loaded.chosen) {
+        config::load(name, &stack_file::with_overlay(name, Some(env), after.clone())?, Some(env), &schema)?;
+    }
     ui::err(&ui::check::edits_text(name, &before, &after, &Look::stderr(color)))?;
     if !yes && !super::consent::confirmed(&format!("Write this into `{name}`?"), "write it")? {
         return Ok(false);

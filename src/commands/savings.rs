@@ -61,7 +61,7 @@ fn candidates(loaded: &Loaded, production: bool) -> Vec<Candidate> {
     for (name, service) in &stack.services {
         let name = name.as_str();
         if service.architecture == Architecture::X86_64 {
-            let risk = "the image must be there for ARM (`docker buildx build --platform linux/arm64`), or tasks do not start";
+            let risk = "the image must exist for ARM (`docker buildx build --platform linux/arm64`), or tasks do not start";
             add(&["services", name, "architecture"], json!("arm64"), None, risk);
         }
         if !production && !service.spot {
@@ -93,10 +93,16 @@ fn candidates(loaded: &Loaded, production: bool) -> Vec<Candidate> {
     for (name, cache) in &stack.caches {
         let name = name.as_str();
         for node in graviton(&cache.node) {
-            add(&["caches", name, "node"], json!(node), None, "the nodes are replaced one after the other");
+            let risk = match cache.engine {
+                CacheEngine::Memcached => "the cache is replaced, and begins empty",
+                CacheEngine::Valkey | CacheEngine::Redis => {
+                    "the nodes are replaced, with a short interruption where there is one alone"
+                }
+            };
+            add(&["caches", name, "node"], json!(node), None, risk);
         }
         if cache.engine == CacheEngine::Redis {
-            let risk = "Valkey speaks what Redis OSS 7.2 speaks; `stack plan` shows how the cache is changed";
+            let risk = "Valkey takes the commands of Redis OSS 7.2; `stack plan` shows how the cache is changed";
             add(&["caches", name, "engine"], json!("valkey"), Some(("version", json!(VALKEY))), risk);
         }
         if !production && cache.replicas.is_some_and(|replicas| replicas > 0) {

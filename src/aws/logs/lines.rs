@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 
 use futures::future::try_join_all;
 
-use super::log_group::{BY_AWS, OWNER, is_by_aws, named, prefix, tags_of, waf_prefix};
+use super::log_group::{BY_AWS, by_aws, of_waf, own, prefix, tags_of, waf_prefix};
 use crate::aws::call::answers::present;
 use crate::aws::logs::errors::failed;
 use crate::aws::{Cx, Tags};
@@ -43,15 +43,14 @@ impl Group {
         if tags.contains_key(TAG_STACK) && !cx.scope.owns(tags) {
             return None;
         }
-        let rest = name.strip_prefix(BY_AWS[0]).filter(|_| is_by_aws(&cx.scope, name));
-        if let Some((id, log)) = rest.and_then(|rest| rest.split_once('/')) {
+        if let Some((id, log)) = name.strip_prefix(BY_AWS[0]).and_then(|rest| rest.split_once('/')) {
             // `logs.log_group/db-main-postgresql`, whatever the database is called after it was replaced.
             let key = tags.get(TAG_KEY).and_then(|key| key.split_once("/db-")?.1.strip_suffix(log)?.strip_suffix('-'));
             let own = id.strip_prefix(&cx.scope.prefix()).unwrap_or(id).trim_start_matches('-');
             let own = key.unwrap_or(if own.is_empty() { "main" } else { own });
             return group(format!("databases.{own}"), false);
         }
-        is_by_aws(&cx.scope, name).then(|| group("container-insights".to_owned(), false)).flatten()
+        group("container-insights".to_owned(), false)
     }
 }
 
@@ -60,16 +59,13 @@ impl Group {
 /// # Errors
 /// When CloudWatch Logs cannot be asked.
 pub async fn groups(cx: &Cx) -> Result<Vec<Group>> {
-    let owner: String = cx.scope.prefix().chars().take(OWNER - 7).collect();
-    let by_aws = BY_AWS.iter().map(|begin| format!("{begin}{}", owner.trim_end_matches('-')));
-    let prefixes = [prefix(&cx.scope), waf_prefix(&cx.scope, &cx.scope.region)].into_iter().chain(by_aws);
-    let found = try_join_all(prefixes.map(async |prefix| named(cx, &cx.scope.region, &prefix).await)).await?;
-    let all = found.into_iter().flatten().filter_map(|group| {
+    let (own, by_aws, of_waf) = futures::try_join!(own(cx), by_aws(cx), of_waf(cx, &cx.scope.region))?;
+    let all = own.iter().cloned().chain(by_aws).chain(of_waf).filter_map(|group| {
         let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
         Some((group.log_group_name?, arn))
     });
     let tagged = try_join_all(all.map(async |(name, arn)| {
-        let tags = if is_by_aws(&cx.scope, &name) { tags_of(cx, &arn).await? } else { Tags::new() };
+        let tags = if BY_AWS.iter().any(|begin| name.starts_with(begin)) { tags_of(cx, &arn).await? } else { Tags::new() };
         Ok::<_, Error>((name, tags))
     }));
     let mut groups: Vec<Group> = tagged.await?.iter().filter_map(|(name, tags)| Group::of(cx, name, tags)).collect();

@@ -83,7 +83,7 @@ pub(super) const BY_AWS: [&str; 2] = ["/aws/rds/instance/", "/aws/ecs/containeri
 /// A day, in milliseconds: no retention is shorter.
 const DAY: i64 = 86_400_000;
 /// The maximum length of the shorter one of those names.
-pub(super) const OWNER: usize = 63;
+const OWNER: usize = 63;
 
 /// Checks whether AWS writes to a log group for an object whose name is like the stack's.
 pub fn is_by_aws(scope: &Scope, name: &str) -> bool {
@@ -108,6 +108,16 @@ async fn of_renamed(cx: &Cx) -> Result<Vec<sdk::LogGroup>> {
         .flatten()
         .filter(|group| group.log_group_name().is_some_and(|of| names.iter().any(|n| n == of)))
         .collect())
+}
+
+/// Returns the log groups that AWS writes to for objects of the stack, or for some with names like its own.
+pub(super) async fn by_aws(cx: &Cx) -> Result<Vec<sdk::LogGroup>> {
+    let begin: String = cx.scope.prefix().chars().take(OWNER - 7).collect();
+    let prefixes = BY_AWS.iter().map(|of| format!("{of}{}", begin.trim_end_matches('-')));
+    let named = try_join_all(prefixes.map(async |prefix| named(cx, &cx.scope.region, &prefix).await));
+    let (named, renamed) = futures::try_join!(named, of_renamed(cx))?;
+    let is_one = |group: &sdk::LogGroup| group.log_group_name().is_some_and(|name| is_by_aws(&cx.scope, name));
+    Ok(named.into_iter().flatten().filter(is_one).chain(renamed).collect())
 }
 
 /// Checks whether a log group was created less than a day ago.
@@ -140,7 +150,7 @@ pub(super) async fn own(cx: &Cx) -> Result<Arc<Vec<sdk::LogGroup>>> {
 }
 
 /// Returns the log groups that WAF writes to in a region. Most stacks have none: where the index may be asked, only if it knows one.
-async fn of_waf(cx: &Cx, region: &str) -> Result<Vec<sdk::LogGroup>> {
+pub(super) async fn of_waf(cx: &Cx, region: &str) -> Result<Vec<sdk::LogGroup>> {
     let prefix = waf_prefix(&cx.scope, region);
     if let Some(index) = tag_index::asked(cx, "logs", region).await
         && !index.keys().any(|arn| arn.contains(&prefix))
@@ -229,19 +239,12 @@ impl Resource for LogGroup {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let begin: String = cx.scope.prefix().chars().take(OWNER - 7).collect();
-        let begin = begin.trim_end_matches('-');
-        let prefixes = BY_AWS.iter().map(|of| format!("{of}{begin}"));
-        let groups = try_join_all(prefixes.map(async |prefix| named(cx, &cx.scope.region, &prefix).await));
         let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
-        let (own, groups, of_waf, renamed) = futures::try_join!(own(cx), groups, of_waf, of_renamed(cx))?;
-        let groups = own.iter().cloned().chain(groups.into_iter().chain(of_waf).chain([renamed]).flatten());
+        let (own, by_aws, of_waf) = futures::try_join!(own(cx), by_aws(cx), of_waf)?;
+        let groups = own.iter().cloned().chain(by_aws).chain(of_waf.into_iter().flatten());
         let groups = groups.filter_map(|g| {
             let young = is_young(&g);
             Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id, young))
-        });
-        let groups = groups.filter(|(live, ..)| {
-            !live.name.starts_with("/aws/") || is_by_aws(&cx.scope, &live.name) || is_of_renamed(&cx.scope, &live.name)
         });
         try_join_all(groups.map(|(live, retention_days, key, young)| async move {
             let mut tags = tags_of(cx, &live.arn).await?;

@@ -178,8 +178,7 @@ impl Resource for BackupReplication {
         Rule::owned("tags"),
         Rule::unit("days", "days"),
     ];
-    // The first one is a copy of the whole database.
-    const USUAL: Usual = Usual::secs(900, 60).at_most_hours(36);
+    const USUAL: Usual = Usual::secs(60, 60);
     const HOLDS_DATA: bool = true;
     type Cloud = Clients;
     type Live = Live;
@@ -195,11 +194,9 @@ impl Resource for BackupReplication {
         let told = sources.iter().filter(is_own).flat_map(|source| told(source).map(move |arn| (source, arn)));
         let found = try_join_all(told.map(|(source, arn)| async move {
             // A region that does not answer keeps nothing of this one from being managed.
-            let region = region_in(arn);
-            let backup = match tokio::time::timeout(ANSWER, look(cx, region, arn)).await {
+            let backup = match tokio::time::timeout(ANSWER, look(cx, region_in(arn), arn)).await {
                 Ok(found) => found?.filter(is_replicating),
-                Err(_) if region != cx.scope.region => None,
-                Err(late) => return Err(Error::new(Class::Late, late.to_string())),
+                Err(_) => None,
             };
             Ok::<_, Error>(backup.and_then(|backup| observed(cx, source, &backup)))
         }));

@@ -11,8 +11,8 @@ use crate::aws::runs::store::Store;
 use crate::commands::session::Session;
 use crate::commands::stop::Result;
 
-/// How many runs are looked through for the last failover.
-const RUNS: usize = 50;
+/// How many runs are looked through for a failover.
+pub(super) const RUNS: usize = 50;
 
 /// What a failover took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +45,7 @@ const SORTS: [(&str, &[&str]); 5] = [
     ("CDN", &["cloudfront."]),
 ];
 
-fn is_failover(record: &Record) -> bool {
+pub(super) fn is_failover(record: &Record) -> bool {
     record.command.starts_with(&format!("stack {COMMAND} "))
 }
 

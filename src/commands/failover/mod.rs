@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use self::moved::{Beginning, Moved};
-use super::arguments::StackFile;
+use super::arguments::{StackFile, moment};
 use super::consent::{self, Applying, Consent};
 use super::run::Run;
 use super::session::Session;
@@ -60,12 +60,6 @@ pub struct Arguments {
     applying: Applying,
 }
 
-/// Reads a time, as of RFC 3339.
-fn moment(text: &str) -> Result<jiff::Timestamp, String> {
-    let read = text.parse::<jiff::Timestamp>().ok().and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok());
-    read.ok_or_else(|| "write a time with its zone, such as `2026-11-27T10:00Z`".to_owned())
-}
-
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, to, to_time, rehearse, keep, plan, applying } = arguments;
     let text = stack_file::read_stack(&file)?;
@@ -81,7 +75,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let missing = missing(&moved.loaded, &there);
     let copies = moved::copies(&session, &moved).await?;
     if missing.len() < moved.loaded.stack.databases.len() {
-        continued(&session, &moved, &copies, to_time).await?;
+        continued(&session, &copies, to_time).await?;
     }
     let beginnings = beginnings(&session, &copies, &missing, to_time, &applying.consent)?;
     moved::begin(&mut moved.loaded.stack, &beginnings);
@@ -108,9 +102,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Ok);
     }
     let exit = run.execute(&session, make).await?;
-    match exit as u8 == Exit::Ok as u8 {
-        true => after(&session, &moved, &file)?,
-        false => session.say(
+    match exit {
+        Exit::Ok => after(&session, &moved, &file)?,
+        // Nothing was begun.
+        Exit::Refused => {}
+        _ => session.say(
             "The same command continues it. Leave the file as it is until it is done: databases that are still missing would begin empty with `stack apply`.",
         )?,
     }
@@ -144,8 +140,6 @@ fn missing(loaded: &Loaded, there: &Snapshot) -> Vec<String> {
     loaded.stack.databases.keys().map(|name| name.as_str().to_owned()).filter(|name| !exists(name)).collect()
 }
 
-/// How many runs are looked through for the failover that a database is of.
-const RUNS: usize = 50;
 /// How much newer than a failover that was done the backups may be: until the old region stopped to copy them.
 const AFTER_DONE: Duration = Duration::from_secs(3600);
 /// The same of one that did not come to its end, and is continued.
@@ -153,19 +147,13 @@ const AFTER_BEGUN: Duration = Duration::from_secs(24 * 3600);
 
 /// Returns the failover that an environment is of: the newest one since it was last destroyed.
 async fn begun(session: &Session) -> Result<Option<Record>> {
-    let (records, _) = session.kept(history::last(&Store::of(&session.cx), RUNS)).await?;
-    Ok(of_failover(records))
-}
-
-fn of_failover(records: Vec<Record>) -> Option<Record> {
-    let is_of = |record: &Record, command: &str| record.command.starts_with(&format!("stack {command} "));
-    let mut since = records.into_iter().take_while(|record| !is_of(record, "destroy"));
-    since.find(|record| is_of(record, COMMAND))
+    let (records, _) = session.kept(history::last(&Store::of(&session.cx), figures::RUNS)).await?;
+    Ok(records.into_iter().take_while(|record| !record.command.starts_with("stack destroy ")).find(figures::is_failover))
 }
 
 /// Refuses databases that are there and have data of their own: only a failover that was begun is continued, and one that is older than
 /// the backups is not taken for the one that is wanted now.
-async fn continued(session: &Session, moved: &Moved, copies: &[Copies], at: Option<jiff::Timestamp>) -> Result<()> {
+async fn continued(session: &Session, copies: &[Copies], at: Option<jiff::Timestamp>) -> Result<()> {
     let scope = &session.cx.scope;
     let named = format!("--stack {} --env {} --region {}", scope.stack, scope.env, scope.region);
     let Some(record) = begun(session).await? else {
@@ -190,9 +178,7 @@ async fn continued(session: &Session, moved: &Moved, copies: &[Copies], at: Opti
         _ => ("A failover was begun, and is continued.", AFTER_BEGUN),
     };
     let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    let names: Vec<&str> = moved.loaded.stack.databases.keys().map(|name| name.as_str()).collect();
-    let own = copies.iter().filter(|copies| names.contains(&copies.database.as_str()));
-    let newest = own.filter_map(|copies| time(copies.latest.as_deref()?)).max();
+    let newest = copies.iter().filter_map(|copies| time(copies.latest.as_deref()?)).max();
     let is_older =
         |newest: jiff::Timestamp| Some(newest.duration_since(time(&record.began)?) > jiff::SignedDuration::try_from(after).ok()?);
     match newest.filter(|newest| is_older(*newest) == Some(true)) {
@@ -203,7 +189,8 @@ async fn continued(session: &Session, moved: &Moved, copies: &[Copies], at: Opti
                 scope.region, record.began
             ),
             format!(
-                "they have older data: `stack show {named}` shows what is there; if nobody needs it, `stack destroy {named}` deletes it, and then the failover begins with the backups"
+                "if the stack is in {0} since then, the file must say so: `region: {0}`; if that failover was given up and nobody needs its data, `stack destroy {named}` deletes it, and then this begins with the backups",
+                scope.region
             ),
         )),
     }
@@ -242,10 +229,11 @@ fn beginnings(
 fn tell(session: &Session, moved: &Moved, beginnings: &[Beginning]) -> Result<()> {
     let region = &session.cx.scope.region;
     for one in beginnings {
+        let later = if one.is_last && one.replicating { " or later" } else { "" };
         let ended = if one.replicating { "" } else { ", and newer backups are not copied any more" };
         let age = moved::lasting(one.age);
         session.say(&format!(
-            "`databases.{}` begins as it was at {}, {age} ago{ended}. What was written since is lost.",
+            "`databases.{}` begins as it was at {}{later}, {age} ago{ended}. What was written since is lost.",
             one.database, one.at
         ))?;
     }

@@ -14,7 +14,7 @@ use crate::commands::run::Run;
 use crate::commands::session::Session;
 use crate::commands::stack_file;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::{Loaded, Stack, environment, joined};
+use crate::config::{Loaded, environment, joined};
 use crate::ui::{self, Color, Look};
 
 /// How long one is wanted that nobody destroys.
@@ -93,7 +93,7 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
     // The backups are those of the environment that is rehearsed.
     let original = session.to(&session.cx.scope.stack, &wanted.loaded.env);
     let moved = moved::to(wanted.loaded, wanted.region);
-    apart(&moved, &wanted.loaded.stack)?;
+    apart(&moved.home, &loaded)?;
     let copies = moved::copies(&original, &moved).await?;
     let missing = missing(&loaded, &there);
     // Also what exists says what it began with: that it has someone's data decides whether that is made harmless first.
@@ -145,15 +145,16 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
 
 /// Refuses a rehearsal that would work with what the other environment works with: its queues, secrets and tables are where they were, and
 /// answer. An image is only read.
-fn apart(moved: &Moved, stack: &Stack) -> Result<()> {
-    let is_shared = |path: &str| !path.ends_with(".image") && !stack.clone.keep.iter().any(|keep| keep == path);
+fn apart(home: &str, loaded: &Loaded) -> Result<()> {
+    let is_shared = |path: &str| !path.ends_with(".image") && !loaded.stack.clone.keep.iter().any(|keep| keep == path);
+    let found = compose::texts(&loaded.tree(), &|text| text.contains(home));
     let shared: Vec<String> =
-        moved.elsewhere.iter().filter(|(path, _)| is_shared(path)).map(|(path, text)| format!("`{path}`: {text}")).collect();
+        found.iter().filter(|(path, _)| is_shared(path)).map(|(path, text)| format!("`{path}`: {text}")).collect();
     if shared.is_empty() {
         return Ok(());
     }
     Err(Stop::refused(
-        format!("nothing was changed: the rehearsal would work with what is in {}: {}", moved.home, shared.join(", ")),
+        format!("nothing was changed: the rehearsal would work with what is in {home}: {}", shared.join(", ")),
         "name something that the second region has, or list the path under `clone.keep` if that is meant",
     ))
 }

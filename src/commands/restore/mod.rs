@@ -4,7 +4,7 @@ mod times;
 
 use clap::Args;
 
-use super::arguments::StackFile;
+use super::arguments::{StackFile, moment};
 use super::consent::Applying;
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
@@ -53,12 +53,6 @@ pub struct Arguments {
     plan: bool,
     #[command(flatten)]
     applying: Applying,
-}
-
-/// Reads a time, as of RFC 3339.
-fn moment(text: &str) -> Result<jiff::Timestamp, String> {
-    let read = text.parse::<jiff::Timestamp>().ok().and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok());
-    read.ok_or_else(|| "write a time with its zone, such as `2026-11-27T10:00Z`".to_owned())
 }
 
 /// What a database is restored from.
