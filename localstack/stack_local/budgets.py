@@ -4,6 +4,7 @@ import copy
 import datetime
 import re
 
+from stack_local import states
 from stack_local.core import Call, Operations, Store, fault, listed, now, page, pairs
 
 operations = Operations("budgets")
@@ -121,6 +122,13 @@ def create_budget(call: Call) -> dict:
     budget.tags = pairs(call.get("ResourceTags"))
     _all(call)[name] = budget
     return {}
+
+
+@states.of("budgets.spent")
+def _say(account: str, region: str, name: str, status: str) -> None:
+    """Has AWS have counted so many US dollars as spent this month."""
+    view = _budgets.at(account, "")[name].view
+    view["CalculatedSpend"] = {"ActualSpend": {"Amount": str(float(status)), "Unit": "USD"}}
 
 
 @operations.on("DescribeBudget")

@@ -17,7 +17,7 @@ use crate::engine::{AnyRef, Error, Graph, Node, Ref, Resource};
 
 const ORIGIN: &str = "budget";
 /// What its parts are called.
-const NAME: &str = "budget";
+pub const NAME: &str = "budget";
 
 /// Adds the budget, and what notices unusual costs. `alarms` is the topic of the section `alarms`, if it has one.
 pub fn expand(

@@ -37,6 +37,7 @@ mod share;
 mod tests;
 mod uses;
 
+pub use budget::NAME as BUDGET;
 pub use facts::{Facts, Problem, hosted, placed, wanted};
 pub use pipelines::PIPELINE;
 
@@ -44,6 +45,7 @@ use std::collections::BTreeMap;
 
 use crate::aws::Clients;
 use crate::config::Stack;
+use crate::config::rest::Rest;
 use crate::engine::graph::Clash;
 use crate::engine::tags::TAG_AWAKE;
 use crate::engine::{Error, Graph, Moved, Registry, Scope, lies_in};
@@ -179,7 +181,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
         return Err(Failure::Problems(problems));
     }
     let mut tags: BTreeMap<String, String> = stack.tags.clone();
-    tags.extend(stack.schedule.awake.as_ref().map(|awake| (TAG_AWAKE.to_owned(), awake.to_string())));
+    tags.extend(Rest::of(stack).map(|rest| (TAG_AWAKE.to_owned(), rest.to_string())));
     graph.own(registry, facts.scope, &tags)?;
     graph.ignore_tags(&stack.ignore_tags);
     Ok(graph)

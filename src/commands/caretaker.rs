@@ -167,6 +167,7 @@ fn stack(scope: &Scope, program: &Program, digest: &str) -> Value {
     json!({
         "stack": NAME,
         "region": region,
+        "alarms": "off",
         "resources": {
             "logs.log_group": {NAME: {"name": NAME, "retention_days": 30}},
             "iam.role": {NAME: role},

@@ -9,6 +9,7 @@ use super::stop::{Exit, Result};
 use crate::aws::ownership::tag_index::{self, Environment};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
+use crate::config::rest::Rest;
 use crate::engine::Pause;
 use crate::prices::Decimal;
 use crate::ui::{self, Color, Look, Tone};
@@ -44,6 +45,11 @@ pub struct Listed {
     pub expired: bool,
     /// In which hours it runs; nothing for always.
     pub awake: Option<String>,
+    /// The percentage of its monthly budget from which on it is paused; nothing for none.
+    pub pauses_at: Option<u32>,
+    /// Both, as the tag says them.
+    #[serde(skip)]
+    pub rest: Option<String>,
     /// Why it is paused: `asked`, `bare` when its NAT gateways are deleted, too, or `unready`; nothing when it is not.
     pub paused: Option<&'static str>,
     /// What it costs in a month in US dollars, as its last run left it; nothing where that is not known.
@@ -122,6 +128,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
     let runs = history::last(&store, 1).await.ok();
     let Environment { stack, env, objects, expires, awake, paused } = found;
     let expired = expires.as_deref().is_some_and(session::is_over);
+    let known = awake.as_deref().and_then(|text| text.parse::<Rest>().ok());
     let last_run = runs.and_then(|(runs, _)| runs.into_iter().next()).map(LastRun::of);
     Listed {
         monthly: last_run.as_ref().and_then(|run| run.monthly.clone()),
@@ -131,7 +138,10 @@ async fn listed(session: &Session, found: Environment) -> Listed {
         objects,
         expires,
         expired,
-        awake,
+        pauses_at: known.as_ref().and_then(|rest| rest.budget),
+        // One that cannot be read is shown as it is.
+        awake: known.map_or_else(|| awake.clone(), |rest| rest.awake.map(|hours| hours.to_string())),
+        rest: awake,
         paused: paused.map(Pause::word),
         last_run,
     }

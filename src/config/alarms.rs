@@ -76,6 +76,64 @@ pub struct LogAlarm {
     pub period: Duration,
 }
 
+/// Reads and writes the section where `off` stands for none. A file without it has it with its defaults.
+pub(super) mod watched {
+    use serde::de::value::MapAccessDeserializer;
+    use serde::de::{MapAccess, Visitor};
+
+    use super::*;
+
+    pub fn default() -> Option<Alarms> {
+        Some(Alarms::default())
+    }
+
+    pub fn serialize<S: Serializer>(section: &Option<Alarms>, serializer: S) -> Result<S::Ok, S::Error> {
+        match section {
+            Some(section) => section.serialize(serializer),
+            None => serializer.serialize_str(OFF),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Alarms>, D::Error> {
+        struct SectionOrOff;
+
+        impl<'de> Visitor<'de> for SectionOrOff {
+            type Value = Option<Alarms>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "the section, or `{OFF}`")
+            }
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Self::Value, E> {
+                if word == OFF { Ok(None) } else { Err(E::invalid_value(serde::de::Unexpected::Str(word), &self)) }
+            }
+            fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+                Ok(default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Alarms::deserialize(MapAccessDeserializer::new(map)).map(Some)
+            }
+        }
+
+        deserializer.deserialize_any(SectionOrOff)
+    }
+}
+
+/// The section, or `off`, as the schema has it.
+pub(super) struct AlarmsOrOff;
+
+impl JsonSchema for AlarmsOrOff {
+    fn schema_name() -> Cow<'static, str> {
+        "AlarmsOrOff".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let section = generator.subschema_for::<Alarms>();
+        json_schema!({
+            "anyOf": [section, {"type": "string", "enum": [OFF]}],
+        })
+    }
+}
+
 fn five_minutes() -> Duration {
     Duration::secs(300)
 }
@@ -217,6 +275,11 @@ thresholds! {
 }
 
 impl Alarms {
+    /// Checks whether the file names someone who is told.
+    pub fn tells(&self) -> bool {
+        !self.email.is_empty() || !self.https.is_empty() || !self.topics.is_empty()
+    }
+
     /// Checks whether there is a topic of the stack's own: for its own subscribers, or for none yet.
     pub fn has_topic(&self) -> bool {
         !self.email.is_empty() || !self.https.is_empty() || self.topics.is_empty()

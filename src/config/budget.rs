@@ -39,6 +39,11 @@ pub struct Budget {
     /// (<https://docs.aws.amazon.com/cost-management/latest/userguide/getting-started-ad.html>). Default: they are not.
     #[serde(default)]
     pub anomalies: Option<Anomalies>,
+    /// The percentage of `monthly` from which on `stack schedule` pauses the environment for the rest of the month. Not for production.
+    /// Default: it is not paused.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000), example = &100)]
+    pub pause: Option<u32>,
 }
 
 /// Which unusual costs are told.

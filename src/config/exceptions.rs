@@ -14,6 +14,9 @@ use super::values::Wrong;
 pub struct CheckSection {
     /// Controls that are not met on purpose, by their ids, such as `ELB.1`. `stack check --list` lists them. Default: none.
     pub exceptions: BTreeMap<String, Exception>,
+    /// Files and folders with rules of your own in Rego, seen from this file: `stack check` holds the stack to them, too. Default: none.
+    #[schemars(inner(length(min = 1)), example = &["rules"])]
+    pub rules: Vec<String>,
 }
 
 /// Why a control is not met, and until when that is accepted.

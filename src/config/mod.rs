@@ -56,6 +56,7 @@ mod reference;
 pub mod references;
 pub mod regions;
 pub mod reserved;
+pub mod rest;
 pub mod route;
 mod scalar;
 pub mod schema;

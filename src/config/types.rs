@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::access::Access;
-use super::alarms::Alarms;
+use super::alarms::{Alarms, AlarmsOrOff, watched};
 use super::archive::Archive;
 use super::awake::Schedule;
 use super::backup::Backup;
@@ -98,9 +98,10 @@ pub struct Stack {
     /// balancer and the CDN log.
     #[serde(default)]
     pub logs: LogSection,
-    /// CloudWatch alarms for what the stack consists of, and who is told when one goes off. `alarms: {}` watches everything and tells
-    /// nobody but the subscribers of its topic. Default: none.
-    #[serde(default)]
+    /// CloudWatch alarms for what the stack consists of, and who is told when one goes off; `alarms: off` has none. Default: every part is
+    /// watched, and nobody is told.
+    #[serde(default = "watched::default", with = "watched")]
+    #[schemars(with = "AlarmsOrOff")]
     pub alarms: Option<Alarms>,
     /// Whether the environment has a CloudWatch dashboard with the figures of all of its parts. `stack show --web` opens it. Default: it
     /// has none.

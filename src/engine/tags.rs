@@ -41,7 +41,7 @@ pub const TAG_BESIDE: &str = "stack:beside";
 /// The tag of an object whose place another one is taking: the name that it is about to have. Nothing else is done meanwhile.
 pub const TAG_SWITCH: &str = "stack:switch";
 
-/// The tag that says in which hours an environment runs; the file has it.
+/// The tag that says in which hours an environment runs, and from which part of its budget on it does not; the file has both.
 pub const TAG_AWAKE: &str = "stack:awake";
 
 /// The tag that says which of the others the file set (this module).

@@ -9,6 +9,7 @@ use crate::support::subject::Subject;
 const STACK: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 keys: { main: {} }
 databases:

@@ -8,6 +8,7 @@ use crate::support::subject::{APPLY, DESTROY, Subject, behind, edit};
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 backup: { keep: 35d }
 databases:

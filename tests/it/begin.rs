@@ -16,6 +16,7 @@ use crate::support::subject::{Subject, mutating, run_and_kill_when};
 const STACK: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 keys: { main: {} }
 databases:

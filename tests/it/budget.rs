@@ -270,7 +270,7 @@ fn tags_that_are_active_need_no_word() {
 #[test]
 fn a_budget_that_tells_nobody_is_found_in_the_file() {
     let s = Subject::new(
-        "stack: shop\nregion: us-east-1\nbudget: { monthly: 300, topic: alarms, actual: [10, 20, 30, 30], forecast: [90, 100] }\n",
+        "stack: shop\nregion: us-east-1\nalarms: off\nbudget: { monthly: 300, topic: alarms, actual: [10, 20, 30, 30], forecast: [90, 100] }\n",
     );
     insta::assert_snapshot!(s.place.stack(&["validate", "s.yaml"]).exits(65).stderr);
     let s = Subject::new("stack: shop\nregion: us-east-1\nbudget: { monthly: 0 }\n");

@@ -13,6 +13,7 @@ use crate::support::subject::{Subject, behind, edit, edit_agreed, mutating, run_
 const CACHES: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 tags: { team: web }
 network: { zones: 2, nat: none }
 caches:
@@ -505,6 +506,7 @@ fn quiet(mut command: Command) -> Command {
 const BEGINS: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 keys: { main: {} }
 caches:

@@ -88,7 +88,7 @@ result = None
 
 /// In the region of CloudFront's own objects, and in another one.
 #[test]
-fn plan_of_the_reference_stack_is_at_most_70_calls() {
+fn plan_of_the_reference_stack_is_at_most_80_calls() {
     let text = std::fs::read_to_string(published("stacks/webapp.yaml")).unwrap();
     for region in ["us-east-1", "eu-central-1"] {
         let s = Subject::new(&text.replace("region: us-east-1", &format!("region: {region}")));
@@ -97,7 +97,7 @@ fn plan_of_the_reference_stack_is_at_most_70_calls() {
         s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
         let calls = s.proxy.take();
         println!("the reference stack in {region}: {} calls {:#?}", calls.len(), counts(&calls));
-        assert!(calls.len() <= 70, "{} calls: {:#?}", calls.len(), counts(&calls));
+        assert!(calls.len() <= 80, "{} calls: {:#?}", calls.len(), counts(&calls));
         let known = counts(&calls);
         assert_eq!(known["tagging:GetResources"], if region == "us-east-1" { 2 } else { 3 });
     }

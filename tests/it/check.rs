@@ -180,3 +180,54 @@ fn what_someone_changed_is_found_in_what_runs() {
     assert_eq!(found(&live(&s)).iter().filter(|(id, _)| id == "SQS.1").count(), 0);
     s.place.stack(DESTROY).ok();
 }
+
+/// Rules of the user's own, which the file names or the command line; their tests, and what the file accepts.
+#[test]
+fn rules_of_ones_own_are_checked() {
+    let file = "stack: shop\nregion: us-east-1\nalarms: off\ncheck: { rules: [rules] }\nnetwork: { zones: 2, nat: none }\nservices:\n  web: { image: \"nginx:1.27\", port: 80, public: true, count: 1, readonly_root: true }\n";
+    let s = Subject::new(file);
+    let rule = r#"
+package stack
+
+deny contains {"id": "TEAM.1", "title": "Two tasks", "message": sprintf("it has %d", [object.fields.desired_count]), "object": object.key, "severity": "critical", "remedy": "set `count: 2`"} if {
+    some object in input.objects
+    object.kind == "ecs.service"
+    object.fields.desired_count < 2
+}
+
+deny contains {"id": "TEAM.2", "message": "it is created on a Friday", "object": change.key} if some change in input.plan.changes
+"#;
+    let test =
+        "package stack_test\n\nimport data.stack\n\ntest_nothing if count(stack.deny) == 0 with input as {\"objects\": []}\n";
+    s.place.file("rules/tasks.rego", rule);
+    s.place.file("rules/tasks_test.rego", test);
+    let check = |more: &[&str]| s.place.stack(&[&["check", "s.yaml", "--severity", "critical"], more].concat());
+    let found = check(&[]).exits(2);
+    let text = found.words();
+    assert!(
+        text.contains("TEAM.1 Two tasks") && text.contains("ecs.service/web s.yaml:7: it has 1") && !text.contains("TEAM.2"),
+        "{text}"
+    );
+    let sarif = check(&["--format", "sarif"]).exits(2).json();
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "TEAM.1");
+    let tested = check(&["--test-rules"]).ok();
+    assert!(tested.stdout.contains("passed  stack_test.test_nothing"), "{}", tested.stdout);
+
+    s.place.file(
+        "s.yaml",
+        &file.replace(
+            "rules: [rules]",
+            "rules: [rules], exceptions: { TEAM.1: { reason: a test, until: 2099-01-01, object: services.web } }",
+        ),
+    );
+    let accepted = check(&[]).ok();
+    assert!(accepted.words().contains("TEAM.1 ecs.service/web until 2099-01-01: a test"), "{}", accepted.stdout);
+    let plan = s.place.stack(&["plan", "s.yaml", "--json"]).exits(0).stdout;
+    s.place.file("plan.json", &plan);
+    let planned = s.place.stack(&["check", "s.yaml", "--plan", "plan.json"]).exits(2);
+    assert!(planned.words().contains("it is created on a Friday"), "{}", planned.stdout);
+
+    s.place.file("rules/broken.rego", "package stack\n\ndeny contains");
+    let broken = check(&[]).exits(1);
+    assert!(broken.words().contains("broken.rego` is not Rego"), "{}", broken.stderr);
+}

@@ -77,6 +77,7 @@ fn snapshots(s: &Subject) -> Value {
 const BUCKETS: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 cdn: { static: { paths: ["/*"] } }
 resources: { s3.bucket: { uploads: {} } }
 environments: { production: {} }
@@ -199,7 +200,7 @@ fn a_clone_is_what_runs_and_apart_from_it() {
         "count: 3  # what runs; the file has 2",
         "backups: 9d  # what runs; the file has 7",
         "      database: shop-production  # counts only when it is created",
-        "alarms: ~  # nobody is told of a copy",
+        "alarms: \"off\"  # copies are not watched",
         "backup: ~  # copies are not backed up",
         "access: ~  # people keep what they may do, and get nothing more",
     ] {

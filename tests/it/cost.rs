@@ -7,6 +7,7 @@ use crate::support::subject::Subject;
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 tags: { team: web }
 network: { zones: 2, nat: single }
 services:

@@ -17,7 +17,7 @@ resources:
 "#;
 
 /// Without anything that takes time.
-const BARE: &str = "stack: shop\nregion: us-east-1\ndashboard: true\nresources: { sqs.queue: { orders: {} } }\n";
+const BARE: &str = "stack: shop\nregion: us-east-1\nalarms: off\ndashboard: true\nresources: { sqs.queue: { orders: {} } }\n";
 
 /// What another client sees in another region, and whether everything that the widgets name exists.
 const SEEN: &str = r#"

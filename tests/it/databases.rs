@@ -10,6 +10,7 @@ use crate::support::subject::{Subject, edit, edit_agreed, mutating, run_and_kill
 const STACK: &str = r#"
 stack: data
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 services:
   web:

@@ -13,6 +13,7 @@ use crate::support::subject::{Subject, run_and_kill_when};
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: [us-east-1a, us-east-1b], nat: none }
 keys: { main: {} }
 services:

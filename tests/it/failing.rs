@@ -16,6 +16,7 @@ use crate::support::subject::{APPLY, DESTROY, Subject};
 const STACK: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: single }
 services:
   web: { image: "nginx:1.27", port: 80, count: 2, routes: ["/*"], uses: [databases.main, caches.sessions] }

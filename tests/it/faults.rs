@@ -107,6 +107,7 @@ fn stack_survives_failing_calls() {
 const SLOW: &str = r#"
 stack: slow
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: single }
 services:
   web: { image: "nginx:1.27", port: 80, count: 2, routes: ["/*"], uses: [databases.main, caches.sessions] }

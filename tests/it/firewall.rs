@@ -7,6 +7,7 @@ use crate::support::subject::{APPLY, DESTROY, Subject, edit};
 const BALANCED: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: single }
 firewall: { deny: [192.0.2.0/24], rate_limit: 2000, count: [common.SizeRestrictions_BODY] }
 services:

@@ -13,6 +13,7 @@ use crate::support::subject::Subject;
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 keys: { main: {} }
 services:
@@ -219,6 +220,7 @@ result = uri + "@" + ecr.put_image(**of, imageManifest=manifest, imageTag="1")["
         r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: {{ zones: 2, nat: none }}
 services:
   web: {{ image: "127.0.0.1:{port}/team/web@{digest}", port: 80, public: true, count: 1, routes: ["/*"] }}

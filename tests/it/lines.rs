@@ -11,6 +11,7 @@ use crate::support::subject::Subject;
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none, flow_logs: off }
 services:
   web: { image: "nginx:1.27", port: 80, public: true, count: 0 }

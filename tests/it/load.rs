@@ -15,6 +15,7 @@ use crate::support::subject::Subject;
 const SHOP: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: single }
 services:
   web: { image: "nginx:1.27", port: 80, routes: ["/*"] }

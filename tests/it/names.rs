@@ -8,6 +8,7 @@ use crate::support::subject::{Subject, edit, mutating};
 const SITE: &str = r#"
 stack: named
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: single }
 services: { web: { image: "nginx:1.27", port: 80, routes: ["/*"] } }
 load_balancer: { certificate: certificates.main }

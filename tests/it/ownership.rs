@@ -129,6 +129,7 @@ result = ec2.create_security_group(GroupName="theirs", Description="theirs", Vpc
 const ADOPTING: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: single }
 databases:
   main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, deletion_protection: false }
@@ -162,6 +163,7 @@ rds.modify_db_instance(DBInstanceIdentifier="shop", NewDBInstanceIdentifier="leg
 const SERVICE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: single }
 services:
   web: { image: nginx:1.27, port: 80 }
@@ -218,6 +220,7 @@ result = sorted({m["ResourceARN"].split(":")[2] for m in found})
 const TAGGED: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 tags: { team: web, cost: "1" }
 network: { zones: 2, nat: single }
 services:

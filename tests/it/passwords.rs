@@ -9,6 +9,7 @@ use crate::support::subject::{DESTROY, Subject, mutating, run_and_kill_when};
 const STACK: &str = r#"
 stack: keep
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 services:
   web: { image: "nginx:1.27", port: 80, public: true, uses: [databases.main] }

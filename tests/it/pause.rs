@@ -12,6 +12,7 @@ use crate::support::subject::{Subject, mutating, run_and_kill_when};
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 services:
   web: { image: "nginx:1.27", public: true, count: 2, uses: [databases.main] }

@@ -10,6 +10,7 @@ use crate::support::subject::{APPLY, DESTROY, Subject, behind, run_and_kill_when
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 databases:
   main: { engine: postgres, version: "16", storage: 20GiB, deletion_protection: false, replicas: { reader: {} } }

@@ -10,6 +10,7 @@ use crate::support::subject::{Subject, mutating, run_and_kill_when};
 const STACK: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 databases:
   main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, backups: 7d, deletion_protection: true }
@@ -328,6 +329,7 @@ while rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] != "avai
 const BUCKET: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 resources:
   s3.bucket:
     uploads: { versioning: true, block_public_access: true }

@@ -89,6 +89,52 @@ fn environments_sleep_and_wake_by_their_file() {
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
+/// An environment without hours sleeps from its budget on until that is raised, or the month is over; who wakes it by hand is obeyed.
+#[test]
+fn a_budget_that_is_used_up_pauses() {
+    let text = FILE.replace(
+        "schedule: { awake: \"mon-fri 07:00-20:00 Europe/Berlin\" }",
+        "alarms: off\nbudget: { monthly: 300, email: [a@example.com], pause: 80 }",
+    );
+    let s = Subject::new(&text);
+    s.apply();
+    s.assert_in_step();
+    let spent =
+        |dollars: u32| s.account.say(json!({"region": "us-east-1", "budgets.spent": {"shop-budget": dollars.to_string()}}));
+    let now = |more: &[&str]| s.place.stack(&[&["schedule", "--region", "us-east-1"], more].concat());
+    let (runs, sleeps) = (json!([2, 2, "available"]), json!([0, 0, "stopped"]));
+    spent(239);
+    let dry = now(&["--dry-run"]).ok();
+    assert!(dry.stdout.contains("80 of 80 %") && dry.stdout.contains("awake"), "{}", dry.stdout);
+    now(&["--yes"]).ok();
+    assert_eq!(state(&s), runs, "79.7 % of it are spent");
+    spent(240);
+    let dry = now(&["--dry-run"]).ok();
+    assert!(dry.stdout.contains("used up") && dry.stdout.contains("pause (budget)"), "{}", dry.stdout);
+    now(&["--yes"]).ok();
+    assert_eq!(state(&s), sleeps);
+    let history = s.place.stack(&["history", "s.yaml"]).ok();
+    assert!(history.stdout.contains("stack pause (budget)"), "{}", history.stdout);
+    s.proxy.take();
+    now(&["--yes"]).ok();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new(), "it sleeps already");
+    // The next month.
+    spent(0);
+    now(&["--yes"]).ok();
+    assert_eq!(state(&s), runs);
+    spent(300);
+    now(&["--yes"]).ok();
+    assert_eq!(state(&s), sleeps);
+    s.place.stack(&["resume", "s.yaml", "--yes"]).ok();
+    now(&["--yes"]).ok();
+    assert_eq!(state(&s), runs, "someone needs it");
+    s.assert_in_step();
+    let production = s.place.file("p.yaml", &format!("{text}production: true\n"));
+    let refused = s.place.stack(&["validate", production.to_str().unwrap()]).exits(65);
+    assert!(refused.words().contains("a production environment is not paused because of what it costs"), "{}", refused.stderr);
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
+}
+
 /// The NAT gateways that work, and the addresses.
 const NAT: &str = r#"
 ec2 = client("ec2")

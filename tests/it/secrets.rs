@@ -107,6 +107,7 @@ result = {o["Key"]: s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read().de
 const DATABASE: &str = r#"
 stack: hush
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 services:
   web: { image: "nginx:1.27", port: 80, public: true, uses: [databases.main] }

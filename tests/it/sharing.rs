@@ -10,6 +10,7 @@ use crate::support::subject::{Subject, mutating};
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 keys: { main: {} }
 databases:
@@ -294,6 +295,7 @@ result = None
 const SMALL: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 3, nat: none }
 services:
   web: { image: "nginx:1.27", port: 80, public: true, uses: [databases.main] }

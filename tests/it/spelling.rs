@@ -22,6 +22,7 @@ fn every_kind_with_what_it_must_have_alone_settles() {
 const SPELLINGS: &str = r#"
 stack: spelled
 region: us-east-1
+alarms: off
 resources:
   ec2.vpc: { v: { cidr: 10.0.0.9/16, network_acl: { ingress 100: ALLOW TCP 10.1.2.3/8 443, ingress 200: deny 17 0.0.0.0/0 0-65535, egress 100: allow any 0.0.0.0/0 } } }
   ec2.subnet:

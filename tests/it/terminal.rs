@@ -14,6 +14,7 @@ use crate::support::subject::Subject;
 const STACK: &str = r#"
 stack: terminal
 region: us-east-1
+alarms: off
 network: { zones: 3, nat: per-zone }
 services:
   web: { image: "nginx:1.27", port: 80, count: 2, routes: ["/*"] }

@@ -65,6 +65,7 @@ ec2.delete_security_group(GroupId=args[0])
 const USED: &str = r#"
 stack: used
 region: us-east-1
+alarms: off
 existing: { zones: { z: used.example } }
 certificates: { main: { domain: used.example, zone: existing.zones.z } }
 resources:

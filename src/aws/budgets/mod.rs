@@ -8,7 +8,7 @@ pub(in crate::aws) mod read;
 
 pub use budget::Budget;
 pub use notification::Notification;
-pub use read::PARTITION;
+pub use read::{PARTITION, spent};
 
 use crate::aws::wing::{KindRow, Wing};
 

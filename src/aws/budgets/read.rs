@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_sdk_budgets::types::Budget;
+use aws_sdk_budgets::types::{Budget, Spend};
 
 use crate::aws::Cx;
 use crate::aws::budgets::errors::failed;
@@ -71,4 +71,21 @@ pub(in crate::aws) async fn all(cx: &Cx) -> Result<Arc<Vec<Known>>> {
 /// Returns how many budgets are the stack's.
 pub(in crate::aws) async fn ours(cx: &Cx) -> Result<usize> {
     Ok(all(cx).await?.iter().filter(|known| known.claim.name().is_some()).count())
+}
+
+/// Returns how much of the environment's monthly budget AWS has counted as spent this month, in percent. AWS counts one to three times a day
+/// (<https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html>). None if there is no such budget, or this
+/// identity may not read it.
+///
+/// # Errors
+/// When AWS does not answer.
+pub async fn spent(cx: &Cx, name: &str) -> Result<Option<f64>> {
+    let known = all(cx).await?;
+    let budget = known.iter().find(|known| known.claim.name() == Some(name)).map(|known| &known.budget);
+    let number = |spend: &Spend| spend.amount().parse::<f64>().ok();
+    Ok(budget.and_then(|budget| {
+        let limit = budget.budget_limit().and_then(number).filter(|limit| *limit > 0.0)?;
+        let actual = budget.calculated_spend()?.actual_spend().and_then(number)?;
+        Some(100.0 * actual / limit)
+    }))
 }

@@ -1,6 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_eventbridge::types::{InputTransformer, RuleState, Tag, Target as SdkTarget};
+use aws_sdk_eventbridge::types::{InputTransformer, Rule as SdkRule, RuleState, Tag, Target as SdkTarget};
 use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -18,10 +18,14 @@ use crate::aws::sns::Topic;
 use crate::aws::spelling::Wrong;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
+use crate::engine::proof::digest;
+use crate::engine::tags::TAG_DIGEST;
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The maximum length of a rule's name.
 const NAME: usize = 64;
+/// Up to so many rules of a stack have their targets read by every plan.
+const READ: usize = 5;
 
 /// A rule on the account's default event bus: what happens when an event occurs, or at certain times.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -105,6 +109,10 @@ pub struct Live {
     pub id: String,
     /// The ARN.
     pub arn: String,
+    /// Whether the targets were not read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub unread: bool,
 }
 
 fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
@@ -120,20 +128,27 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
-    if let Some(known) = tag_index::of(cx, "events").await {
-        return Ok(known.keys().filter_map(|arn| arn.split_once(":rule/").map(|(_, name)| name.to_owned())).collect());
+/// Returns the rules that can be the stack's: those with its prefix that the index knows, or all with the prefix.
+async fn candidates(cx: &Cx) -> Result<Vec<SdkRule>> {
+    let index = tag_index::of(cx, "events").await;
+    if index.as_ref().is_some_and(|known| !known.keys().any(|arn| arn.contains(":rule/"))) {
+        return Ok(Vec::new());
     }
-    let (prefix, mut found, mut next) = (cx.scope.prefix(), BTreeSet::new(), None);
+    let (prefix, mut found, mut next) = (cx.scope.prefix(), Vec::new(), None);
     loop {
         let call = cx.cloud.events.list_rules().name_prefix(&prefix).limit(100).set_next_token(next);
         let page = call.send().await.map_err(failed("events:ListRules"))?;
-        found.extend(page.rules.into_iter().flatten().filter_map(|rule| rule.name).filter(|n| names::begins(&prefix, n, NAME)));
+        let rules = page.rules.into_iter().flatten();
+        found.extend(rules.filter(|rule| rule.name().is_some_and(|name| names::begins(&prefix, name, NAME))));
         next = page.next_token;
         if next.is_none() {
-            return Ok(found);
+            break;
         }
     }
+    if let Some(known) = index {
+        found.retain(|rule| rule.arn().is_some_and(|arn| known.contains_key(arn)));
+    }
+    Ok(found)
 }
 
 async fn targets(cx: &Cx, rule: &str) -> Result<Vec<SdkTarget>> {
@@ -162,18 +177,25 @@ async fn untell(cx: &Cx, rule: &str, ids: Vec<String>) -> Result<()> {
     }
 }
 
-async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
-    let answer = cx.cloud.events.describe_rule().name(name).send().await.map_err(failed("events:DescribeRule"));
-    let Some((found, arn)) = present(answer.map(Some))?.and_then(|rule| Some((rule.clone(), rule.arn?))) else { return Ok(None) };
-    let tags = async {
-        let answer = cx.cloud.events.list_tags_for_resource().resource_arn(&arn).send().await;
-        present(answer.map(|a| a.tags.unwrap_or_default()).map_err(failed("events:ListTagsForResource")))
-    };
-    let (tags, targets) = tokio::try_join!(tags, async { present(targets(cx, name).await) })?;
-    let tags = from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value()))));
+/// Returns the tags: as the index has them, or as EventBridge has.
+async fn tags(cx: &Cx, arn: &str) -> Result<Tags> {
+    if let Some(known) = tag_index::tags(cx, "events", arn).await {
+        return Ok(known);
+    }
+    let answer = cx.cloud.events.list_tags_for_resource().resource_arn(arn).send().await;
+    let tags = present(answer.map(|a| a.tags.unwrap_or_default()).map_err(failed("events:ListTagsForResource")))?;
+    Ok(from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value())))))
+}
+
+/// Reads what the list of rules does not have. Targets that a digest may prove are left out.
+async fn observed(cx: &Cx, found: SdkRule, may_be_proven: bool) -> Result<Option<Observed<EventRule>>> {
+    let (Some(name), Some(arn)) = (found.name.clone(), found.arn.clone()) else { return Ok(None) };
+    let tags = tags(cx, &arn).await?;
+    let unread = may_be_proven && tags.contains_key(TAG_DIGEST);
+    let targets = if unread { Vec::new() } else { present(targets(cx, &name).await)? };
     Ok(Some(Observed {
-        claim: names::claim(cx, cx.scope.claim(EventRule::KIND, &tags, false), &tags, name, NAME),
-        live: Live { id: name.to_owned(), arn },
+        claim: names::claim(cx, cx.scope.claim(EventRule::KIND, &tags, false), &tags, &name, NAME),
+        live: Live { id: name, arn, unread },
         fields: EventRule {
             pattern: found.event_pattern().map_or_else(nothing, parsed),
             schedule: found.schedule_expression.clone().unwrap_or_default(),
@@ -184,6 +206,13 @@ async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
         },
         state: Readiness::Ready,
     }))
+}
+
+/// Writes the digest of the targets.
+async fn prove(cx: &Cx, arn: &str, digest: &str) -> Result<()> {
+    let tag = Tag::builder().key(TAG_DIGEST).value(digest).build().map_err(invalid)?;
+    cx.cloud.events.tag_resource().resource_arn(arn).tags(tag).send().await.map_err(failed("events:TagResource"))?;
+    Ok(())
 }
 
 impl Target {
@@ -282,6 +311,7 @@ impl Resource for EventRule {
         Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(1, 1);
+    const PROVEN: &'static [&'static str] = &["targets"];
     type Cloud = Clients;
     type Live = Live;
 
@@ -290,15 +320,22 @@ impl Resource for EventRule {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let names = candidates(cx).await?;
-        let all = try_join_all(names.iter().map(|name| observed(cx, name))).await?;
+        let mut rules = candidates(cx).await?;
+        rules.retain(|rule| rule.name().is_none_or(|name| !cx.reads.settled().contains(name)));
+        let may_be_proven = cx.reads.may_ask_index() && rules.len() > READ;
+        let all = try_join_all(rules.into_iter().map(|rule| observed(cx, rule, may_be_proven))).await?;
         Ok(all.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let name = names::name(cx, NAME);
-        let arn = self.put(cx, &name, Some(to_sdk(&self.tags)?)).await?;
-        Ok(Live { id: name, arn: arn.ok_or_else(|| incomplete("events:PutRule", "the rule's ARN"))? })
+        let mut tags = self.tags.clone();
+        // Nothing is written later of one that has none.
+        if self.targets.is_empty() {
+            tags.insert(TAG_DIGEST.into(), digest(&name, self)?);
+        }
+        let arn = self.put(cx, &name, Some(to_sdk(&tags)?)).await?;
+        Ok(Live { id: name, arn: arn.ok_or_else(|| incomplete("events:PutRule", "the rule's ARN"))?, unread: false })
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -306,7 +343,12 @@ impl Resource for EventRule {
             self.put(cx, &live.id, None).await?;
         }
         if diff.touches("targets") {
+            // The digest of other targets proves nothing while they change.
+            if diff.changes.iter().any(|change| change.path.starts_with("targets") && change.before.is_some()) {
+                prove(cx, &live.arn, "").await?;
+            }
             self.tell(cx, &live.id).await?;
+            prove(cx, &live.arn, &digest(&live.id, self)?).await?;
         }
         if let Some(edit) = TagEdit::of(diff, &self.tags) {
             if !edit.write.is_empty() {

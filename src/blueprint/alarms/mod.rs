@@ -25,6 +25,7 @@ use crate::aws::events::EventRule;
 use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
 use crate::config::alarms::Alarms;
+use crate::config::budget::Budget;
 use crate::engine::{Error, Graph, Node, Ref, Resource, Scope, lies_in};
 use table::Watch;
 
@@ -142,6 +143,10 @@ pub fn expand(
     let (found, reported) = (parts::all(&parts), reports::all(&parts));
     problems.extend(turns_off_nothing(section, stack, &found, &reported));
     let reported = reports::wanted(reported, section);
+    let is_told = stack.budget.as_ref().is_some_and(Budget::tells_alarms);
+    if found.is_empty() && reported.is_empty() && !section.tells() && !is_told {
+        return Ok(None); // There is nothing to tell.
+    }
     let topic = topic(graph, section, stack, &reported, facts)?;
     if let Some(topic) = &topic {
         reports::tell(graph, &reported, topic)?;

@@ -128,7 +128,8 @@ fn topics_of_others_need_no_topic() {
     assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"], email: [a@example.com] }}")), (1, 2));
     assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"], https: [\"https://ops.example.com/x\"] }}")), (1, 2));
     assert_eq!(with("alarms: {}"), (1, 1));
-    assert_eq!(with(""), (0, 0));
+    assert_eq!(with(""), (1, 1));
+    assert_eq!(with("alarms: off"), (0, 0));
 }
 
 #[test]

@@ -38,7 +38,8 @@ pub fn paths(found: &[Found]) -> impl Iterator<Item = String> {
 /// Returns those of each service that has several.
 pub fn of(wanted: &[(f64, Found)], section: &Alarms) -> Vec<Together> {
     let mut all: Vec<Together> = Vec::new();
-    if section.threshold(WATCH).is_none() {
+    // One that tells nobody is no better than those that it is of, and costs more.
+    if section.threshold(WATCH).is_none() || !section.tells() {
         return all;
     }
     let is_off = |of: &str| section.off.iter().any(|off| lies_in(&path(of), off));

@@ -9,13 +9,14 @@ use super::super::arguments::StackFile;
 use super::super::edited;
 use super::super::stack_file;
 use super::super::stop::Result;
+use super::rules::Verdict;
 use super::{loaded_again, rule};
 use crate::aws::control::{Breach, Control, Level, Mend, View};
 use crate::aws::registry;
 use crate::blueprint::mends;
 use crate::config::{self, Loaded, edit};
 use crate::engine::{Graph, Key, lies_in};
-use crate::ui::check::{Accepted, Checked, Edit, Finding, Found, Place, Severity, VERSION};
+use crate::ui::check::{Accepted, Checked, Edit, Finding, Found, Place, Rule, Severity, VERSION};
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Checking<'a> {
     pub wanted: Wanted,
     /// What runs.
     pub live: Option<&'a View>,
+    /// What rules of the user's own say.
+    pub verdicts: &'a [Verdict],
 }
 
 /// What was found about one object and one control.
@@ -114,6 +117,17 @@ impl Checking<'_> {
             unneeded: self.unneeded(&controls, &raw, loaded),
         };
         checked.rules = controls.iter().map(|control| rule(control)).filter(|r| r.severity >= self.wanted.severity).collect();
+        for verdict in self.verdicts {
+            let found = self.own(verdict, &graph, loaded);
+            if !checked.rules.iter().any(|rule| rule.id == found.rule.id) && found.rule.severity >= self.wanted.severity {
+                checked.rules.push(found.rule.clone());
+            }
+            match (found.rule.severity < self.wanted.severity, found.is_accepted()) {
+                (true, is_accepted) => checked.below += usize::from(!is_accepted),
+                (false, true) => checked.accepted.push(found),
+                (false, false) => checked.findings.push(found),
+            }
+        }
         checked.checked = checked.rules.len();
         for found in raw {
             let exception = self.exception(&found, loaded);
@@ -157,7 +171,11 @@ impl Checking<'_> {
 
     /// Returns what the file says about a finding.
     fn exception(&self, raw: &Raw, loaded: &Loaded) -> Option<Accepted> {
-        let exception = loaded.stack.check.exceptions.get(raw.control.id).filter(|exception| covers(exception, raw))?;
+        self.excepted(raw.control.id, &raw.key.to_string(), raw.section.as_deref(), loaded)
+    }
+
+    fn excepted(&self, id: &str, object: &str, section: Option<&str>, loaded: &Loaded) -> Option<Accepted> {
+        let exception = loaded.stack.check.exceptions.get(id).filter(|exception| covers(exception, object, section))?;
         Some(Accepted {
             reason: exception.reason.clone(),
             until: exception.until.clone(),
@@ -170,7 +188,7 @@ impl Checking<'_> {
         let all = loaded.stack.check.exceptions.iter();
         let is_checked = |id: &str| controls.iter().any(|control| control.id == id);
         let is_needed = |id: &str, exception: &config::exceptions::Exception| {
-            raw.iter().any(|raw| raw.control.id == id && covers(exception, raw))
+            raw.iter().any(|raw| raw.control.id == id && covers(exception, &raw.key.to_string(), raw.section.as_deref()))
         };
         all.filter(|(id, exception)| is_checked(id) && !is_needed(id, exception)).map(|(id, _)| id.clone()).collect()
     }
@@ -181,20 +199,50 @@ impl Checking<'_> {
         // The line of the key that is wrong, if it is in the file, and otherwise that of the section.
         let of_mend = raw.mend.as_ref().and_then(|mend| mends::mended(section, &raw.key, mend)).map(|(path, _)| path.join("."));
         let path = of_mend.filter(|path| loaded.at(path).is_some()).unwrap_or_else(|| section.to_owned());
-        // What has no section in the file is at its beginning.
-        let place = [path.as_str(), "stack"].into_iter().map(|path| loaded.diagnostic(path, "", "", None));
-        let start = place.filter(|place| !place.labels.is_empty()).map(|place| place.span().start).next().unwrap_or_default();
-        let file = &loaded.warnings;
-        let (line, column) = file.position(start);
+        let place = self.place(&path, loaded);
         Finding {
             rule: rule(raw.control),
             object: raw.key.to_string(),
             section: raw.section.clone(),
             what: raw.what.into_iter().collect::<Vec<_>>().join("; "),
             found: raw.found,
-            place: Place { file: file.file_at(start).to_owned(), line, column },
+            place,
             edit,
             exception,
+        }
+    }
+
+    /// Returns where a path of the file is. What has no section in the file is at its beginning.
+    fn place(&self, path: &str, loaded: &Loaded) -> Place {
+        let place = [path, "stack"].into_iter().map(|path| loaded.diagnostic(path, "", "", None));
+        let start = place.filter(|place| !place.labels.is_empty()).map(|place| place.span().start).next().unwrap_or_default();
+        let file = &loaded.warnings;
+        let (line, column) = file.position(start);
+        Place { file: file.file_at(start).to_owned(), line, column }
+    }
+
+    /// Returns what a rule of the user's own says, as a finding.
+    fn own(&self, verdict: &Verdict, graph: &Graph, loaded: &Loaded) -> Finding {
+        let Verdict { id, message, object, severity, title, why, remedy } = verdict.clone();
+        let object = object.unwrap_or_else(|| "stack".to_owned());
+        let section = object.parse::<Key>().ok().and_then(|key| graph.get(&key)).map(|node| node.origin.clone());
+        Finding {
+            rule: Rule {
+                id: id.into(),
+                severity,
+                standard: "own",
+                title: title.into(),
+                why: why.into(),
+                remedy: remedy.into(),
+                url: String::new(),
+            },
+            exception: self.excepted(&verdict.id, &object, section.as_deref(), loaded),
+            place: self.place(section.as_deref().unwrap_or("stack"), loaded),
+            object,
+            section,
+            what: message,
+            found: Found::File,
+            edit: None,
         }
     }
 
@@ -219,7 +267,7 @@ impl Checking<'_> {
 }
 
 /// Checks whether an exception is for what was found.
-fn covers(exception: &config::exceptions::Exception, raw: &Raw) -> bool {
+fn covers(exception: &config::exceptions::Exception, key: &str, section: Option<&str>) -> bool {
     let Some(object) = &exception.object else { return true };
-    *object == raw.key.to_string() || raw.section.as_deref().is_some_and(|section| lies_in(section, object))
+    object == key || section.is_some_and(|section| lies_in(section, object))
 }

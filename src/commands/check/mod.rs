@@ -2,14 +2,16 @@
 
 mod findings;
 mod fix;
+mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use self::findings::{Checking, Wanted};
+use self::rules::{Rules, Tested};
 use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
 use super::stack_file;
@@ -26,7 +28,8 @@ use crate::ui::{self, Color, Look};
 /// Looks at the objects that the file describes, without asking AWS, and reports each that does not meet a control of AWS
 /// Foundational Security Best Practices, with its line, the reason and the smallest edit that fixes it. With `--live`, what runs is
 /// read and held to the same controls. Controls that are not met on purpose are listed in the file under `check.exceptions`, with a
-/// reason and a last day. Nothing in AWS is changed. Exits with 2 when there are findings.
+/// reason and a last day. Rules of your own are written in Rego: `check.rules` in the file names them, or `--rules`. Nothing in AWS is
+/// changed. Exits with 2 when there are findings.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -45,6 +48,15 @@ pub struct Arguments {
     /// Check every control, also those that cost much, need the application's support or are of other standards
     #[arg(long)]
     all: bool,
+    /// Hold it to the rules in Rego at PATH, too: a file, or a folder with files `*.rego`
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// Give rules this plan, which `stack plan --json` wrote
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<PathBuf>,
+    /// Run the tests of the rules, and nothing else: what begins with `test_` in files `*_test.rego`
+    #[arg(long, conflicts_with_all = ["live", "plan", "fix", "list", "format", "json"])]
+    test_rules: bool,
     /// Write the edits of one key into the file, after showing them
     #[arg(long, conflicts_with_all = ["format", "json", "list"])]
     fix: bool,
@@ -79,7 +91,7 @@ enum Format {
 /// Returns a control as the user sees it.
 fn rule(control: &Control) -> Rule {
     Rule {
-        id: control.id,
+        id: control.id.into(),
         severity: match control.severity {
             control::Severity::Low => Severity::Low,
             control::Severity::Medium => Severity::Medium,
@@ -90,9 +102,9 @@ fn rule(control: &Control) -> Rule {
             Standard::Fsbp => "FSBP",
             Standard::Other => "other",
         },
-        title: control.title,
-        why: control.why,
-        remedy: control.remedy,
+        title: control.title.into(),
+        why: control.why.into(),
+        remedy: control.remedy.into(),
         url: control.url(),
     }
 }
@@ -102,7 +114,7 @@ fn listed() -> (Vec<Listed>, Vec<Elsewhere>) {
     let listed = |control: &Control| Listed { rule: rule(control), level: control.level.as_str() };
     let mut rules: Vec<Listed> = registry::controls().map(listed).collect();
     let number = |id: &str| id.rsplit('.').next().and_then(|number| number.parse::<u32>().ok());
-    rules.sort_by_key(|listed| (listed.rule.id.split('.').next(), number(listed.rule.id)));
+    rules.sort_by_key(|listed| (listed.rule.id.split('.').next().map(str::to_owned), number(&listed.rule.id)));
     let elsewhere = control::ELSEWHERE.iter().map(|(why, ids)| Elsewhere { why, ids: ids.to_vec() }).collect();
     (rules, elsewhere)
 }
@@ -141,6 +153,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = stack_file::read_stack(file)?;
     let schema = stack_schema();
     let loaded = stack_file::load_text(file, &text, color)?;
+    let paths = [rules::beside(&file.file, &loaded), arguments.rules.clone()].concat();
+    let mut own = Rules::read(&paths)?;
+    if arguments.test_rules {
+        return test(own, color);
+    }
     let live = if arguments.live {
         let session = Session::of(&loaded, &arguments.aws, color).await?;
         let snapshot = session.snapshot().await?;
@@ -151,7 +168,15 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let wanted = Wanted { severity: arguments.severity, production: arguments.production, all: arguments.all, today };
-    let checking = Checking { file, text: &text, schema: &schema, wanted, live: live.as_ref() };
+    let verdicts = match &mut own {
+        Some(own) => own.judge(&rules::input(
+            &loaded,
+            &stack_file::offline(&loaded)?,
+            arguments.plan.as_deref().map(read_plan).transpose()?,
+        ))?,
+        None => Vec::new(),
+    };
+    let checking = Checking { file, text: &text, schema: &schema, wanted, live: live.as_ref(), verdicts: &verdicts };
     let checked = checking.check(&loaded)?;
     let look = Look::stdout(color);
     if arguments.fix {
@@ -165,6 +190,41 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Format::Junit => check::check_junit(&checked),
     })?;
     Ok(if checked.findings.is_empty() { Exit::Ok } else { Exit::Changes })
+}
+
+/// Reads a plan for rules.
+fn read_plan(path: &Path) -> Result<serde_json::Value> {
+    let wrong = |why: String| {
+        Stop::message(format!("`{}` is not a plan: {why}", path.display()), "`stack plan --json > plan.json` writes one")
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))
+}
+
+/// Runs the tests of rules.
+fn test(own: Option<Rules>, color: Color) -> Result {
+    let tested = own.map(|mut own| own.test()).unwrap_or_default();
+    if tested.is_empty() {
+        return Err(Stop::message(
+            "there are no tests of rules",
+            "write rules whose names begin with `test_` into files `*_test.rego`, beside the rules",
+        ));
+    }
+    let look = Look::stdout(color);
+    let row = |one: &Tested| {
+        let word = if one.passed { "passed" } else { "failed" };
+        [
+            word.into(),
+            one.name.trim_start_matches("data.").into(),
+            one.file.display().to_string(),
+            one.error.clone().unwrap_or_default(),
+        ]
+        .to_vec()
+    };
+    ui::out(&ui::table(&look, &["RESULT", "TEST", "FILE", "ERROR"], &tested.iter().map(row).collect::<Vec<_>>()))?;
+    let failed = tested.iter().filter(|one| !one.passed).count();
+    ui::err(&ui::note(&format!("{} of {} failed.", failed, ui::count(tested.len(), "test")), &look))?;
+    Ok(if failed == 0 { Exit::Ok } else { Exit::Changes })
 }
 
 /// Reads the text of the file again, as after an edit.

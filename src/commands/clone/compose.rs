@@ -11,6 +11,7 @@ use crate::aws::rds::passing::Shared;
 use crate::blueprint::live;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
+use crate::config::alarms::OFF;
 use crate::config::database::{Begin, LATEST};
 use crate::config::{Duration, Loaded, Name, Service, Stack, Zones, environment};
 use crate::engine::{Plan, Resource};
@@ -348,7 +349,7 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
         Some(_) => parts.for_each(|(part, _, why)| overlay.set(&["access", part], Value::Null, why)),
     }
     if stack.alarms.is_some() {
-        overlay.set(&["alarms"], Value::Null, "nobody is told of a copy");
+        overlay.set(&["alarms"], Value::from(OFF), "copies are not watched");
     }
     if stack.archive.is_some() {
         overlay.set(&["archive"], Value::Null, "copies are not archived");

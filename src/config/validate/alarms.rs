@@ -7,7 +7,8 @@ use crate::suggest;
 
 const DAY: f64 = 86_400.0;
 
-/// Checks that topics are where alarms can reach them, and that a certificate's time is in days, as CloudWatch has it.
+/// Checks that topics are where alarms can reach them, and that a certificate's time is in days, as CloudWatch has it; warns of
+/// a production environment whose alarms tell nobody.
 pub(super) fn alarms(checks: &mut Checks<'_>) {
     let Some(alarms) = &checks.stack.alarms else { return };
     for (at, topic) in alarms.topics.iter().enumerate() {
@@ -30,6 +31,11 @@ pub(super) fn alarms(checks: &mut Checks<'_>) {
             let diagnostic = Diagnostic::error("out-of-range", message).help("write a time like `5m`");
             checks.at(&format!("alarms.logs.{name}.period"), "whole minutes", diagnostic);
         }
+    }
+    if checks.stack.production && !alarms.tells() {
+        let message = "nobody is told when an alarm goes off, in a production environment";
+        let help = "name an address in `alarms.email`, or write `alarms: off`";
+        checks.at("alarms", "tells nobody", Diagnostic::warning("nobody-is-told", message).help(help));
     }
     let expiry = alarms.threshold("certificates.expiry").filter(|seconds| *seconds < DAY || seconds % DAY > 0.0);
     if expiry.is_some() {

@@ -30,12 +30,21 @@ pub(super) fn budget(checks: &mut Checks<'_>) {
         }
     }
     if budget.tells_alarms() && !alarms.is_some_and(Alarms::has_topic) {
-        let message = "the section `alarms` has no topic of its own";
+        let message = if alarms.is_some() {
+            "the section `alarms` has no topic of its own"
+        } else {
+            "there is no topic of `alarms`, which is off"
+        };
         let help = match alarms.and_then(|alarms| alarms.topics.first()) {
             Some(theirs) => format!("write the ARN: `topic: {theirs}`"),
-            None => "add the section `alarms`, name the ARN of a topic, or use `email`".into(),
+            None => "remove `alarms: off`, name the ARN of a topic, or use `email`".into(),
         };
         checks.at("budget.topic", "does not exist", Diagnostic::error("unknown-reference", message).help(help));
+    }
+    if checks.stack.production && budget.pause.is_some() {
+        let diagnostic =
+            Diagnostic::error("production-paused", "a production environment is not paused because of what it costs");
+        checks.at("budget.pause", "in a production environment", diagnostic.help("write it in the other environments"));
     }
     let addresses = budget.addresses(alarms).len();
     if addresses > ADDRESSES {

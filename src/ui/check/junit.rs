@@ -10,7 +10,7 @@ pub fn check_junit(checked: &Checked) -> String {
     let mut cases = String::new();
     let (mut failures, mut skipped) = (0, 0);
     for rule in &checked.rules {
-        let (open, accepted) = (of(rule.id, &checked.findings), of(rule.id, &checked.accepted));
+        let (open, accepted) = (of(&rule.id, &checked.findings), of(&rule.id, &checked.accepted));
         let name = format!("{} {}", rule.id, rule.title);
         cases += &format!("    <testcase classname=\"{}\" name=\"{}\"", attribute(rule.standard), attribute(&name));
         if let Some(first) = open.first() {

@@ -32,7 +32,7 @@ pub fn list_text(rules: &[Listed], elsewhere: &[Elsewhere], look: &Look) -> Stri
         .iter()
         .map(|listed| {
             let rule = &listed.rule;
-            [rule.id, rule.severity.as_str(), listed.level, rule.standard, rule.title].map(str::to_owned).to_vec()
+            [&*rule.id, rule.severity.as_str(), listed.level, rule.standard, &*rule.title].map(str::to_owned).to_vec()
         })
         .collect();
     let mut out = vec![String::new(), look.paint(STRONG, "Not checked")];

@@ -34,7 +34,12 @@ pub fn check_markdown(checked: &Checked) -> String {
         for finding in &checked.accepted {
             let exception = finding.exception.as_ref();
             let (until, reason) = exception.map_or(("", ""), |e| (e.until.as_str(), e.reason.as_str()));
-            out.push(format!("| {} | `{}` | {until} | {} |", finding.rule.id, code(&finding.object), escaped(&clean(reason))));
+            out.push(format!(
+                "| {} | `{}` | {until} | {} |",
+                escaped(&clean(&finding.rule.id)),
+                code(&finding.object),
+                escaped(&clean(reason))
+            ));
         }
         out.extend([String::new(), "</details>".into()]);
     }
@@ -58,11 +63,10 @@ fn row(finding: &Finding, live: bool) -> String {
         _ => escaped(&clean(&finding.fix())),
     };
     format!(
-        "| {} | [{}]({}) {}{expired} | `{}`: {}{found} | {}:{} | {fix} |",
+        "| {} | {} {}{expired} | `{}`: {}{found} | {}:{} | {fix} |",
         rule.severity.as_str(),
-        rule.id,
-        rule.url,
-        escaped(rule.title),
+        if rule.url.is_empty() { escaped(&clean(&rule.id)) } else { format!("[{}]({})", rule.id, rule.url) },
+        escaped(&clean(&rule.title)),
         code(&finding.object),
         escaped(&clean(&finding.what)),
         escaped(&clean(&finding.place.file)),

@@ -14,14 +14,16 @@ pub use markdown::check_markdown;
 pub use sarif::check_sarif;
 pub use text::{check_text, edits_text};
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The version of the JSON form. It grows with every change that a reader could notice.
 pub const VERSION: u32 = 1;
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// It does not require action on its own.
@@ -53,18 +55,18 @@ impl Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Its id.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// How bad it is when it is not met.
     pub severity: Severity,
     /// The standard that it is of.
     pub standard: &'static str,
     /// What is asked for.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Why it matters.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
     /// How to meet it.
-    pub remedy: &'static str,
-    /// The page about it.
+    pub remedy: Cow<'static, str>,
+    /// The page about it; empty for a rule of the user's own.
     pub url: String,
 }
 
@@ -148,7 +150,8 @@ impl Finding {
                 "if the file says otherwise, `stack apply` restores that; if it says nothing, set it there".to_owned()
             }
             (_, Some(edit)) => format!("`{}`", edit.yaml),
-            _ => self.rule.remedy.to_owned(),
+            _ if self.rule.remedy.is_empty() => "see what the rule says".to_owned(),
+            _ => self.rule.remedy.clone().into_owned(),
         }
     }
 

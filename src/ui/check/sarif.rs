@@ -48,15 +48,19 @@ pub fn check_sarif(checked: &Checked) -> Value {
 
 fn rule(rule: &Rule) -> Value {
     let help = format!("{}. Why: {}. To fix it: {}.", rule.title, rule.why, rule.remedy);
-    json!({
+    let linked = if rule.url.is_empty() { help.clone() } else { format!("{help} [{}]({})", rule.id, rule.url) };
+    let mut out = json!({
         "id": rule.id,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": format!("{}: {}", rule.title, rule.why)},
-        "help": {"text": help, "markdown": format!("{help} [{}]({})", rule.id, rule.url)},
-        "helpUri": rule.url,
+        "help": {"text": help, "markdown": linked},
         "defaultConfiguration": {"level": level(rule.severity)},
         "properties": {"tags": ["security", rule.standard], "security-severity": score(rule.severity)},
-    })
+    });
+    if !rule.url.is_empty() {
+        out["helpUri"] = json!(rule.url);
+    }
+    out
 }
 
 fn result(checked: &Checked, finding: &Finding) -> Value {

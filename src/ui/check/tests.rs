@@ -6,7 +6,15 @@ use super::*;
 
 fn rule(id: &'static str, severity: Severity, title: &'static str) -> Rule {
     let url = format!("https://docs.example.com/{id}");
-    Rule { id, severity, standard: "FSBP", title, why: "somebody can read it", remedy: "set `x: true`", url }
+    Rule {
+        id: id.into(),
+        severity,
+        standard: "FSBP",
+        title: title.into(),
+        why: "somebody can read it".into(),
+        remedy: "set `x: true`".into(),
+        url,
+    }
 }
 
 fn finding(rule: &Rule, object: &str, line: usize) -> Finding {

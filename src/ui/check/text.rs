@@ -29,12 +29,16 @@ pub fn check_text(checked: &Checked, look: &Look) -> String {
         let rule = &first.rule;
         out.push(String::new());
         let severity = look.paint(style(rule.severity), &pad(rule.severity.as_str(), 8));
-        out.push(format!("{severity}  {}  {}", look.paint(STRONG, rule.id), rule.title));
-        lines(&mut out, look, "Why: ", rule.why);
+        out.push(format!("{severity}  {}  {}", look.paint(STRONG, &clean(&rule.id)), clean(&rule.title)));
+        if !rule.why.is_empty() {
+            lines(&mut out, look, "Why: ", &clean(&rule.why));
+        }
         for finding in of_rule {
             object(&mut out, finding, checked.live, look);
         }
-        lines(&mut out, look, "Page: ", &rule.url);
+        if !rule.url.is_empty() {
+            lines(&mut out, look, "Page: ", &rule.url);
+        }
     }
     if !checked.accepted.is_empty() {
         out.extend([String::new(), look.paint(STRONG, "Accepted by the file")]);

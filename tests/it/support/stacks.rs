@@ -18,6 +18,7 @@ pub const TYPICAL: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stack
 pub const STACK: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 tags: { team: web }
 network: { zones: 2, nat: single }
 services:
@@ -42,6 +43,7 @@ services:
 pub const PEOPLE: &str = r#"
 stack: team
 region: us-east-1
+alarms: off
 access:
   groups:
     developers: { policies: [ReadOnlyAccess], may: [view, deploy] }
