@@ -1,11 +1,10 @@
 """IAM: what moto deletes although AWS would not, and what it cannot tell beforehand."""
 
 import copy
-import fnmatch
-import json
 
 from moto.iam.models import IAMBackend, ManagedPolicy, iam_backends
 
+from stack_local import simulate
 from stack_local.core import Call, Operations, fault
 
 operations = Operations("iam")
@@ -185,62 +184,12 @@ def list_service_specific_credentials(call: Call) -> dict:
     return {"ServiceSpecificCredentials": kept}
 
 
-def _statements(account: str, arn: str):
-    """What a user's or role's own policies say, those of a user's groups too."""
-    backend, name = iam_backends[account]["aws"], arn.rsplit("/", 1)[-1]
-    if ":user/" in arn:
-        principal = backend.users.get(name)
-        holders = [principal] + [group for group in backend.groups.values() if principal in group.users] if principal else []
-    else:
-        principal = next((role for role in backend.roles.values() if role.arn == arn), None)
-        holders = [principal] if principal else []
-    if not holders:
-        raise fault("NoSuchEntity", f"Entity {arn} does not exist.", status=404)
-    for holder in holders:
-        documents = list(holder.policies.values()) + [
-            version.document
-            for policy in holder.managed_policies.values()
-            for version in policy.versions
-            if version.version_id == policy.default_version_id
-        ]
-        for document in documents:
-            document = json.loads(document) if isinstance(document, str) else document
-            statements = document["Statement"]
-            yield from statements if isinstance(statements, list) else [statements]
-
-
-def _names(statement: dict, action: str) -> bool:
-    patterns = statement.get("Action", [])
-    patterns = patterns if isinstance(patterns, list) else [patterns]
-    return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
-
-
-def _decides(statement: dict) -> bool:
-    """On every object: conditions and resources make no decision explicit."""
-    return statement.get("Resource") in ("*", ["*"]) and not statement.get("Condition")
-
-
-def _decision(statements: list[dict], action: str) -> str:
-    said = {statement["Effect"] for statement in statements if _decides(statement) and _names(statement, action)}
-    return "explicitDeny" if "Deny" in said else "allowed" if "Allow" in said else "implicitDeny"
-
-
 def may(account: str, arn: str, action: str) -> bool:
-    """Whether a user or role may do this, as `SimulatePrincipalPolicy` tells it."""
-    return _decision(list(_statements(account, arn)), action) == "allowed"
+    """Whether a user or role may do this on everything, as `SimulatePrincipalPolicy` tells it."""
+    policies, boundary = simulate.principal(account, arn)
+    return simulate.decide(policies, action, "*", {}, boundary).decision == "allowed"
 
 
 @operations.on("SimulatePrincipalPolicy")
 def simulate_principal_policy(call: Call) -> dict:
-    statements = list(_statements(call.account, call["PolicySourceArn"]))
-    results = [
-        {
-            "EvalActionName": action,
-            "EvalResourceName": "*",
-            "EvalDecision": _decision(statements, action),
-            "MatchedStatements": [],
-            "MissingContextValues": [],
-        }
-        for action in call["ActionNames"]
-    ]
-    return {"EvaluationResults": results, "IsTruncated": False}
+    return simulate.simulate(call)

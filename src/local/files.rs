@@ -112,6 +112,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/servicediscovery.py",
     "stack_local/settings.py",
     "stack_local/settling.py",
+    "stack_local/simulate.py",
     "stack_local/sns.py",
     "stack_local/states.py",
     "stack_local/tagging.py",
