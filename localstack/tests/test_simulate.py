@@ -141,7 +141,7 @@ class Simulation(Case):
             policy = document(statement(Action="s3:GetObject", Condition=condition))
             self.iam.put_role_policy(RoleName=self.name, PolicyName="own", PolicyDocument=policy)
             for value, expected in [(good, True), (bad, False), (None, without)]:
-                context = {} if value is None else {key: value}
+                context: dict = {} if value is None else {key: value}
                 self.assertEqual(self.decision(arn, "s3:GetObject", **context) == "allowed", expected, (condition, value))
 
     def test_a_boundary_takes_away(self):
@@ -213,5 +213,6 @@ class Simulation(Case):
         session = f"arn:aws:sts::000000000000:assumed-role/{self.name}/s"
         call("InvalidInput", "does not clearly define entity type and name", PolicySourceArn=session)
         call("InvalidInput", ActionNames=["GetObject"])
-        for wrong in [{"MaxItems": 0}, {"MaxItems": 1001}, {"ActionNames": ["s3"]}, {"PolicySourceArn": "nobody"}]:
+        wrongs: list[dict] = [{"MaxItems": 0}, {"MaxItems": 1001}, {"ActionNames": ["s3"]}, {"PolicySourceArn": "nobody"}]
+        for wrong in wrongs:
             call("ValidationError", **wrong)

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
+use aws_smithy_types::DateTime;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -150,10 +151,64 @@ pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
     out
 }
 
+/// The most that is asked about, in all, by [`changes`]: two questions a second.
+const CHANGES_PATIENCE: Duration = Duration::from_secs(120);
+
+/// A change of an object of IAM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The object that was asked about.
+    pub of: String,
+    /// What was done to it, by whom and when.
+    pub deed: Deed,
+}
+
+/// Returns what was changed of objects of IAM since a time, the newest first, and why no more is known. IAM's events are in us-east-1 only
+/// (<https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>).
+/// `names` are the objects as they are known to people, and in AWS.
+///
+/// # Errors
+/// When CloudTrail may not be asked (`cloudtrail:LookupEvents`).
+pub async fn changes(cx: &Cx, names: &[(String, String)], since: jiff::Timestamp) -> Result<(Vec<Change>, Option<String>)> {
+    let begun = Instant::now();
+    let (mut out, mut known) = (Vec::new(), BTreeSet::new());
+    for (at, (of, name)) in names.iter().enumerate() {
+        let mut next: Option<String> = None;
+        loop {
+            if begun.elapsed() > CHANGES_PATIENCE {
+                let note =
+                    format!("Only the first {at} of {} groups, users and roles were looked up in CloudTrail.", names.len());
+                return Ok((newest_first(out), Some(note)));
+            }
+            let asked = Instant::now();
+            let by_name = LookupAttribute::builder().attribute_key(LookupAttributeKey::ResourceName).attribute_value(name);
+            let by_name = by_name.build().map_err(|e| crate::engine::Error::internal(e.to_string()))?;
+            let call = cx.cloud.trail_global.lookup_events().lookup_attributes(by_name).max_results(PAGE);
+            let call = call.start_time(DateTime::from_secs(since.as_second())).set_next_token(next);
+            let answer = call.send().await.map_err(failed("cloudtrail:LookupEvents"))?;
+            let own = answer.events().iter().filter(|event| event.event_source() == Some("iam.amazonaws.com"));
+            for event in own {
+                // One that is about two objects, a user and a group, is told once.
+                let is_new = event.event_id().is_none_or(|id| known.insert(id.to_owned()));
+                out.extend(deed(event).filter(|_| is_new).map(|deed| Change { of: of.clone(), deed }));
+            }
+            next = answer.next_token;
+            sleep(EVERY.saturating_sub(asked.elapsed())).await;
+            if next.is_none() {
+                break;
+            }
+        }
+    }
+    Ok((newest_first(out), None))
+}
+
+fn newest_first(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_by(|a, b| b.deed.at.cmp(&a.deed.at).then_with(|| a.of.cmp(&b.of)));
+    changes
+}
+
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::DateTime;
-
     use super::*;
 
     #[test]

@@ -3,6 +3,7 @@
 //! What commands share is below them: `arguments` and `consent` (flags), `session` (from a file to a plan), `applied` (the
 //! file of a stack that is only named), `run` (from a plan to its recorded outcome), `stop` (why a command stops).
 
+mod access;
 mod applied;
 mod apply;
 mod archive;
@@ -140,6 +141,7 @@ enum Command {
     /// What the archive has, and how it is read again
     #[command(subcommand)]
     Archive(archive::Command),
+    Access(access::Arguments),
     /// What the firewall counts and blocks
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -254,6 +256,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Assets(command) => assets::run(command, color).await,
         Command::Invalidate(arguments) => invalidate::run(arguments, color).await,
         Command::Archive(command) => archive::run(command, color).await,
+        Command::Access(arguments) => access::run(arguments, color).await,
         Command::Firewall(command) => firewall::run(command, color).await,
         Command::Capacity(arguments) => capacity::run(arguments, color),
         Command::Load(arguments) => load::run(arguments, color).await,

@@ -61,6 +61,7 @@ mod plugin;
 mod preflight;
 mod recovery;
 mod restore;
+mod rights;
 mod saved;
 mod schedule;
 mod secrets;

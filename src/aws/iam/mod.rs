@@ -6,6 +6,7 @@ pub(in crate::aws) mod errors;
 mod group;
 mod oidc_provider;
 mod role;
+pub mod simulation;
 mod user;
 
 pub use group::Group;
