@@ -15,7 +15,7 @@ use crate::aws::Tags;
 use crate::aws::iam::{Group, User, user_object};
 use crate::aws::ownership::names;
 use crate::config::Stack;
-use crate::config::access::{Permission, Rights, managed_arn};
+use crate::config::access::{Mfa, Permission, Rights, managed_arn};
 use crate::config::limits::{GROUP_INLINE, Limit};
 use crate::engine::token;
 use crate::engine::token::Token;
@@ -25,6 +25,8 @@ use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
 const ASSETS: &str = "s3.bucket/assets";
 /// The inline policy of `may: [deploy]`.
 const DEPLOY: &str = "deploy";
+/// The inline policy of `mfa: required`.
+const MFA: &str = "mfa";
 
 fn arn(scope: &Scope, service: &str, resource: &str) -> String {
     format!("arn:{}:{service}:{}:{}:{resource}", scope.partition, scope.region, scope.account)
@@ -225,6 +227,38 @@ fn exec(scope: &Scope) -> Value {
     ])
 }
 
+/// Returns the policy that denies everything but registering an MFA device to whoever has not signed in with one. Keys without a
+/// session have none, and are denied, too
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_aws_my-sec-creds-self-manage-mfa-only.html>).
+fn mfa(scope: &Scope) -> Value {
+    const OWN: [&str; 6] = [
+        "iam:EnableMFADevice",
+        "iam:GetMFADevice",
+        "iam:GetUser",
+        "iam:ListMFADevices",
+        "iam:ResyncMFADevice",
+        "iam:CreateVirtualMFADevice",
+    ];
+    let iam = |rest: &str| format!("arn:{}:iam::{}:{rest}", scope.partition, scope.account);
+    // Users have a path, which the variable does not have.
+    let own = [iam("user/${aws:username}"), iam("user/*/${aws:username}")];
+    let device = iam("mfa/*");
+    let free: Vec<&str> = OWN.into_iter().chain(["iam:ListVirtualMFADevices", "sts:GetSessionToken"]).collect();
+    policy(vec![
+        json!({"Sid": "Devices", "Effect": "Allow", "Action": "iam:ListVirtualMFADevices", "Resource": "*"}),
+        json!({"Sid": "Create", "Effect": "Allow", "Action": "iam:CreateVirtualMFADevice", "Resource": device}),
+        json!({"Sid": "Own", "Effect": "Allow", "Action": &OWN[..5], "Resource": own}),
+        json!({
+            "Sid": "Leave", "Effect": "Allow", "Action": "iam:DeactivateMFADevice", "Resource": own,
+            "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+        }),
+        json!({
+            "Sid": "OnlyWithMfa", "Effect": "Deny", "NotAction": free, "Resource": "*",
+            "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+        }),
+    ])
+}
+
 /// Returns the inline policies of a group or a role, which take no more than `limit`.
 pub(super) fn policies(
     rights: Rights<'_>,
@@ -284,11 +318,13 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
     let mut groups: BTreeMap<&str, Ref<Group>> = BTreeMap::new();
     let families = families(facts.scope, graph, |name| stack.first_name(name));
     for (name, section) in &stack.access.groups {
-        let group = Group {
-            managed: managed(section.rights(), facts.scope)?,
-            policies: policies(section.rights(), facts.scope, graph, &families, &GROUP_INLINE),
-            others: Vec::new(),
-        };
+        let needs_mfa = section.mfa.unwrap_or(stack.access.mfa) == Mfa::Required;
+        let mfa = needs_mfa.then(|| mfa(facts.scope));
+        // What it has besides must fit, too.
+        let limit = Limit { most: GROUP_INLINE.most - mfa.as_ref().map_or(0, |mfa| longest([mfa].into_iter())), ..GROUP_INLINE };
+        let mut policies = policies(section.rights(), facts.scope, graph, &families, &limit);
+        policies.extend(mfa.map(|mfa| (MFA.to_owned(), mfa)));
+        let group = Group { managed: managed(section.rights(), facts.scope)?, policies, others: Vec::new() };
         groups.insert(name.as_str(), graph.add(name.as_str(), &format!("access.groups.{name}"), &group)?);
     }
     for (name, member) in &stack.access.users {
@@ -463,6 +499,20 @@ mod tests {
         let without = deploy(&scope(), &Graph::default(), &[]).to_string();
         assert!(!without.contains("s3:") && !without.contains("cloudfront:"), "{without}");
         assert!(deployed().to_string().contains("s3:PutObject"));
+    }
+
+    #[test]
+    fn without_mfa_everything_is_denied_but_to_register_a_device() {
+        let mfa = mfa(&scope());
+        let deny = mfa["Statement"].as_array().unwrap().iter().find(|one| one["Effect"] == "Deny").unwrap();
+        assert_eq!(deny["Condition"], json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}));
+        let free: Vec<&str> = deny["NotAction"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        assert!(
+            free.iter().all(|action| action.contains("MFA") || ["iam:GetUser", "sts:GetSessionToken"].contains(action)),
+            "{free:?}"
+        );
+        assert!(token::literals(&mfa.to_string()).concat().contains("${aws:username}"), "IAM's variable is no reference");
+        assert!(longest([&mfa].into_iter()) < 1400, "{}", longest([&mfa].into_iter()));
     }
 
     /// IAM counts the characters of all policies that a group has of its own, without white space.

@@ -25,6 +25,7 @@ mod load_balancer;
 pub mod mends;
 mod names;
 mod network;
+mod people_roles;
 mod pipelines;
 mod policies;
 mod recovery;
@@ -67,7 +68,7 @@ impl From<Error> for Failure {
 
 /// Returns what is most likely intended and worth a note: what shows only when the sections are put together.
 pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
-    access::notes(graph, scope)
+    access::notes(graph, scope).into_iter().chain(people_roles::notes(graph)).collect()
 }
 
 /// Expands a stack into the graph of its objects, with ownership tags in all of them.
@@ -129,6 +130,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
+    people_roles::expand(&mut graph, stack, topic.as_ref(), facts)?;
     budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     recovery::expand(&mut graph, stack, facts)?;

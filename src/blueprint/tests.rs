@@ -235,6 +235,9 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
                 "statements": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}],
             }},
             "users": {"alice": ["dev"]},
+            "mfa": "required",
+            "auditor": {"principals": ["alice"], "mfa": false},
+            "break_glass": {"principals": ["alice"], "mfa_age": "15m", "any_region": true, "policies": ["ReadOnlyAccess"], "may": ["view"]},
         },
     });
     let before = graph(&full);

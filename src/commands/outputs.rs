@@ -88,6 +88,8 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
             "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
             // By the user name, which need not be the object's name.
             "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
+            "iam.role" if name == "auditor" => put("access.auditor".into(), text("arn")),
+            "iam.role" if name == "break-glass" => put("access.break_glass".into(), text("arn")),
             "iam.role" => put(
                 format!("access.pipelines.{}", name.strip_suffix(PIPELINE).unwrap_or(&name)),
                 text("arn").filter(|_| name.ends_with(PIPELINE)),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::PolicyStatement;
-use super::values::Name;
+use super::values::{Duration, Name};
 
 /// IAM groups and users, and roles that pipelines assume.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +20,13 @@ pub struct Access {
     /// Roles that pipelines assume without an access key, by name: each proves by OpenID Connect which repository and branch it runs
     /// for. Default: none.
     pub pipelines: BTreeMap<Name, Pipeline>,
+    /// A role for those who look at how everything is set up, and at no data. Default: none.
+    pub auditor: Option<Auditor>,
+    /// A role for emergencies, which named principals assume with MFA. Whenever it is assumed the topic of `alarms` is told. Default: none.
+    pub break_glass: Option<BreakGlass>,
+    /// Whether members of groups can do anything without MFA: with `required` nothing but register a device, nor can programs with an
+    /// access key. Default: `optional`.
+    pub mfa: Mfa,
     /// Where the account knows the issuers of pipelines' tokens from. Default: `create`.
     pub identity_providers: Providers,
     /// What none of the roles and users of this stack can go beyond, whatever their policies allow (a permissions boundary): the name of
@@ -36,6 +43,74 @@ pub enum Providers {
     Create,
     /// The account has them already: of another environment, or from elsewhere.
     Existing,
+}
+
+/// Whether people must sign in with MFA.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mfa {
+    /// They need not.
+    #[default]
+    Optional,
+    /// Without it they can only register a device.
+    Required,
+}
+
+/// A role for those who look at how everything is set up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Auditor {
+    /// Who may assume it: names of `users`, ARNs of users and roles, or accounts, all of whose users and roles may that are allowed
+    /// to there.
+    #[schemars(extend("examples" = [["alice"], ["123456789012"]]))]
+    pub principals: Vec<String>,
+    /// Whether they must have signed in with MFA. Default: true.
+    #[serde(default = "yes")]
+    pub mfa: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// AWS's managed policy of `break_glass` that says nothing else: everything but IAM and the organization.
+pub const DEFAULT_EMERGENCY: &str = "PowerUserAccess";
+
+/// A role for emergencies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// Who may assume it, with MFA: names of `users`, ARNs of users and roles, or accounts, all of whose users and roles may that are
+    /// allowed to there.
+    #[schemars(extend("examples" = [["alice"], ["123456789012"]]))]
+    pub principals: Vec<String>,
+    /// How long ago they may have signed in with MFA. Default: 1h.
+    #[serde(default = "hour")]
+    pub mfa_age: Duration,
+    /// Whether it can be assumed through the endpoints of any region. Of sessions from another region than the stack's nobody is told.
+    /// Default: false.
+    #[serde(default)]
+    pub any_region: bool,
+    /// Managed policies: the names of AWS's, or ARNs. Default: `PowerUserAccess` if `may` and `statements` are empty, too.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// What it may do with this stack, and with no other. Default: nothing.
+    #[serde(default)]
+    pub may: Vec<Permission>,
+    /// Further statements of an IAM policy. Default: none.
+    #[serde(default)]
+    pub statements: Vec<PolicyStatement>,
+}
+
+fn hour() -> Duration {
+    Duration::secs(3600)
+}
+
+impl BreakGlass {
+    /// Returns what it may do.
+    pub fn rights(&self) -> Rights<'_> {
+        Rights { policies: &self.policies, may: &self.may, statements: &self.statements }
+    }
 }
 
 /// A role that a pipeline assumes by OpenID Connect.
@@ -106,6 +181,8 @@ pub struct Group {
     pub may: Vec<Permission>,
     /// Further statements of an IAM policy. Default: none.
     pub statements: Vec<PolicyStatement>,
+    /// Whether its members can do anything without MFA. Default: that of `access.mfa`.
+    pub mfa: Option<Mfa>,
 }
 
 /// Something that a group may do with this stack.

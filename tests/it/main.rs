@@ -30,6 +30,7 @@ mod defaults;
 mod drift;
 mod edits;
 mod elsewhere;
+mod emergency;
 mod encryption;
 mod environments;
 mod existing;

@@ -25,7 +25,10 @@ fn waits(item: &Item) -> bool {
 /// Checks for a trail: CloudTrail sends events to EventBridge only where a trail is active
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>).
 async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
-    let Some(item) = of_kind(plan, "events.rule").find(|item| is_made(item) && waits(item)) else { return Ok(Vec::new()) };
+    let waiting: Vec<&Item> = of_kind(plan, "events.rule").filter(|item| is_made(item) && waits(item)).collect();
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
     let answer = cx.cloud.trail.describe_trails().include_shadow_trails(true).send().await;
     let trails = answer.map_err(failed("cloudtrail:DescribeTrails"))?.trail_list.unwrap_or_default();
     let statuses = try_join_all(trails.into_iter().filter_map(|trail| trail.trail_arn).map(|arn| async move {
@@ -36,10 +39,20 @@ async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         return Ok(Vec::new());
     }
     let region = &cx.scope.region;
-    let said =
-        format!("CloudTrail has no active trail in {region}: without one, EventBridge sends no event when a password is rotated");
-    let help = "create a trail for management events (`aws cloudtrail create-trail`, `start-logging`), or write `rotate: never`";
-    Ok(vec![Finding::new(Certainty::Doubtful, said).about(&item.key).help(help)])
+    let found = [false, true].into_iter().filter_map(|of_sts| {
+        let item = waiting.iter().find(|item| is_of_sts(item) == of_sts)?;
+        let (what, or) =
+            if of_sts { ("the emergency role is assumed", "") } else { ("a password is rotated", ", or write `rotate: never`") };
+        let said = format!("CloudTrail has no active trail in {region}: without one, EventBridge sends no event when {what}");
+        let help = format!("create a trail for management events (`aws cloudtrail create-trail`, `start-logging`){or}");
+        Some(Finding::new(Certainty::Doubtful, said).about(&item.key).help(help))
+    });
+    Ok(found.collect())
+}
+
+/// Checks whether a rule waits for sessions of roles.
+fn is_of_sts(item: &Item) -> bool {
+    fields(item).and_then(|f| f.get("pattern")?.get("source")).is_some_and(|source| source.to_string().contains("aws.sts"))
 }
 
 #[cfg(test)]

@@ -185,7 +185,7 @@ fn topic(
     }
     let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
     let mut publishers = vec![publish(facts.scope)];
-    publishers.extend(reports::publishers(reported, facts.scope));
+    publishers.extend(reports::publishers(reported, stack.access.break_glass.is_some(), facts.scope));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
     publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));
     let topic = Topic {

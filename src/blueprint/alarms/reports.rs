@@ -68,10 +68,10 @@ fn of_kind(reported: &[Reported], kind: &str) -> Vec<String> {
     reported.iter().filter(|one| one.kind == kind).map(|one| one.id.clone()).collect()
 }
 
-/// Returns the statements of the topic's policy that let in what reports.
-pub fn publishers(reported: &[Reported], scope: &Scope) -> Vec<Value> {
+/// Returns the statements of the topic's policy that let in what reports: rules of EventBridge also where others than services have one.
+pub fn publishers(reported: &[Reported], others: bool, scope: &Scope) -> Vec<Value> {
     let databases = !of_kind(reported, Instance::KIND).is_empty() || !of_kind(reported, ParameterGroup::KIND).is_empty();
-    let services = !of_kind(reported, Service::KIND).is_empty();
+    let services = others || !of_kind(reported, Service::KIND).is_empty();
     databases.then(|| publish_databases(scope)).into_iter().chain(services.then(publish_events)).collect()
 }
 

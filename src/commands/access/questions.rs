@@ -41,7 +41,11 @@ fn attributes<'a>(seen: &'a [Seen], kind: &'a str, name: &'a str) -> impl Iterat
 
 /// Returns the questions about the objects that there are. `tags` are those of the file, which every object has.
 pub fn questions(seen: &[Seen], scope: &Scope, tags: &BTreeMap<String, String>) -> Vec<Question> {
-    let of = |kind: &'static str, name: &'static str| attributes(seen, kind, name).collect::<Vec<_>>();
+    let of = |kind: &'static str, name: &'static str| {
+        let mut all: Vec<String> = attributes(seen, kind, name).collect();
+        all.sort();
+        all
+    };
     let arn =
         |service: &str, rest: String| format!("arn:{}:{service}:{}:{}:{rest}", scope.partition, scope.region, scope.account);
     // A task of any id: tasks come and go.

@@ -23,6 +23,15 @@ pub(super) fn access(checks: &mut Checks<'_>) {
         rights(checks, &path, "a pipeline that assumes it can do nothing", pipeline.rights());
         self::pipeline(checks, &path, pipeline);
     }
+    if let Some(auditor) = &stack.access.auditor {
+        principals(checks, "access.auditor", &auditor.principals);
+    }
+    if let Some(emergency) = &stack.access.break_glass {
+        principals(checks, "access.break_glass", &emergency.principals);
+        // AWS's age is in seconds; a password and a code take some to type.
+        checks.within("access.break_glass.mfa_age", Some(emergency.mfa_age), 60, 129_600);
+        managed(checks, "access.break_glass", emergency.rights());
+    }
     if let Some(boundary) = &stack.access.boundary {
         policy(checks, "access.boundary", boundary);
     }
@@ -56,6 +65,11 @@ fn rights(checks: &mut Checks<'_>, path: &str, without: &str, rights: Rights<'_>
         let help = "add `may: [view]`, or `policies: [ReadOnlyAccess]`";
         checks.at_key(path, "no rights", Diagnostic::warning("no-rights", message).help(help));
     }
+    managed(checks, path, rights);
+}
+
+/// Checks managed policies, and what `may` needs.
+fn managed(checks: &mut Checks<'_>, path: &str, rights: Rights<'_>) {
     for (i, one) in rights.policies.iter().enumerate() {
         policy(checks, &format!("{path}.policies[{i}]"), one);
     }
@@ -72,6 +86,44 @@ fn rights(checks: &mut Checks<'_>, path: &str, without: &str, rights: Rights<'_>
         let message = format!("`{path}` may open shells, but no service allows it");
         let help = "add `exec: true` to the services that should allow it";
         checks.at(&format!("{path}.may"), "no service has `exec`", Diagnostic::warning("nothing-to-exec", message).help(help));
+    }
+}
+
+/// Checks who may assume a role.
+fn principals(checks: &mut Checks<'_>, path: &str, named: &[String]) {
+    if named.is_empty() {
+        let message = format!("`{path}` does not say who may assume the role");
+        let help = "add `principals: [USER]`, the ARN of a user or role, or an account";
+        checks.at(&format!("{path}.principals"), "nobody", Diagnostic::error("missing", message).help(help));
+    }
+    let stack = checks.stack;
+    for (i, one) in named.iter().enumerate() {
+        let place = format!("{path}.principals[{i}]");
+        let is_account = one.len() == 12 && one.bytes().all(|b| b.is_ascii_digit());
+        let fits = arn(one).is_some_and(|a| {
+            let is_in_account = a[4].len() == 12 && a[4].bytes().all(|b| b.is_ascii_digit());
+            let is_one =
+                a[5] == "root" || ["user/", "role/"].iter().any(|sort| a[5].len() > sort.len() && a[5].starts_with(sort));
+            a[2] == "iam" && a[3].is_empty() && is_in_account && is_one && !a[5].contains('*')
+        });
+        if is_account || fits || stack.access.users.contains_key(one) {
+            continue;
+        }
+        // A trust policy takes no group and no pattern
+        // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>).
+        let (message, help) = if stack.access.groups.keys().any(|group| group.as_str() == one) {
+            (format!("`{}` is a group, and a group cannot assume a role", short(one)), "name its users".to_owned())
+        } else {
+            let users = stack.access.users.keys().map(String::as_str);
+            let known = suggest::help(one, users, "the users are");
+            (
+                format!("`{}` is no user of this file, no account and no ARN of a user or role", short(one)),
+                known.unwrap_or_else(|| {
+                    "write `arn:aws:iam::ACCOUNT:user/NAME` or `role/NAME`, or an account's 12 digits".to_owned()
+                }),
+            )
+        };
+        checks.at(&place, "nobody", Diagnostic::error("wrong-principal", message).help(help));
     }
 }
 
