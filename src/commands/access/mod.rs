@@ -123,7 +123,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             let mfa = if with_mfa { "with" } else { "without" };
             let people = format!("People are asked about as if they had signed in {mfa} MFA. {}", table::LIMITS);
             let below = ui::note(&people, &look);
-            format!("{head}\n\n{}\n{}\n{below}", table::everyone(&rows, &questions, &look), table::legend(&questions))
+            format!("{head}\n\n{}\n{}\n{below}", table::everyone(&rows, &questions, &look), table::legend(&questions, &look))
         }
     })?;
     Ok(Exit::Ok)

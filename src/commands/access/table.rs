@@ -117,14 +117,16 @@ pub fn everyone(rows: &[Row], questions: &[Question], look: &Look) -> String {
     ui::toned_table(look, &headers, &cells, &tone)
 }
 
+/// Returns the actions of a question.
+fn actions(question: &Question) -> String {
+    let all = question.asks.iter().flat_map(|ask| &ask.actions).map(|action| format!("`{action}`"));
+    all.collect::<Vec<_>>().join(", ")
+}
+
 /// Returns what the words mean.
-pub fn legend(questions: &[Question]) -> String {
-    let one = |question: &Question| {
-        let actions: Vec<String> =
-            question.asks.iter().flat_map(|ask| &ask.actions).map(|action| format!("`{action}`")).collect();
-        format!("{}: {} ({})", question.name, question.about, actions.join(", "))
-    };
-    questions.iter().map(|question| one(question) + "\n").collect()
+pub fn legend(questions: &[Question], look: &Look) -> String {
+    let row = |question: &Question| vec![question.name.to_owned(), question.about.to_owned(), actions(question)];
+    ui::table(look, &["MAY", "MEANS", "ASKED OF IAM"], &questions.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Returns everyone as a Markdown table.
@@ -136,8 +138,8 @@ pub fn markdown(rows: &[Row], questions: &[Question]) -> String {
         out += &format!("| {} | {} |\n", row.label().replace('|', "\\|"), cells.join(" | "));
     }
     out.push('\n');
-    for line in legend(questions).lines() {
-        out += &format!("- {line}\n");
+    for question in questions {
+        out += &format!("- {}: {} ({})\n", question.name, question.about, actions(question));
     }
     out + "\n" + LIMITS + "\n"
 }
@@ -171,11 +173,7 @@ fn why(question: &Question, answers: Option<&[Answer]>) -> String {
         Cell::Depends => format!("depends on {}", missing()),
         _ => match limit {
             Some(limit) => format!("not allowed by {limit}"),
-            None => {
-                let actions: Vec<String> =
-                    question.asks.iter().flat_map(|ask| &ask.actions).map(|action| format!("`{action}`")).collect();
-                format!("no policy allows {}", actions.join(", "))
-            }
+            None => format!("no policy allows {}", actions(question)),
         },
     }
 }
