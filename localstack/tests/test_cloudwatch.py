@@ -184,3 +184,26 @@ class Metrics(Case):
             ask(*[query(f"q{n}", "p99") for n in range(501)])
         with self.assertRaisesRegex(Exception, "unique"):
             ask(query("a", "p99"), query("a", "p50"))
+
+    def test_statistics_over_many_hours(self):
+        end = datetime.datetime.now(datetime.UTC).replace(minute=0, second=0, microsecond=0)
+        start = end - datetime.timedelta(days=30)
+        dimensions = [{"Name": "Of", "Value": "web"}]
+        metric = {"Namespace": "hours", "MetricName": "Requests", "Dimensions": dimensions}
+        at = lambda hours: end - datetime.timedelta(hours=hours)
+        put = lambda hours, more, **value: self.cloudwatch.put_metric_data(
+            Namespace="hours",
+            MetricData=[{"MetricName": "Requests", "Dimensions": dimensions + more, "Timestamp": at(hours)} | value],
+        )
+        put(700, [], Value=3.0)
+        put(2, [], Values=[1.0, 5.0], Counts=[2, 1])
+        put(2, [], StatisticValues={"SampleCount": 4, "Sum": 8.0, "Minimum": 0.5, "Maximum": 9.0})
+        # Another metric: on AWS each set of dimensions is one of its own.
+        put(2, [{"Name": "Zone", "Value": "a"}], Value=1000.0)
+        names = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
+        queries = [{"Id": name.lower(), "MetricStat": {"Metric": metric, "Period": 3600, "Stat": name}} for name in names]
+        found = self.cloudwatch.get_metric_data(
+            MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
+        )["MetricDataResults"]
+        self.assertEqual([one["Values"] for one in found], [[3.0, 15.0], [3.0, 15 / 7], [3.0, 0.5], [3.0, 9.0], [1.0, 7.0]])
+        self.assertEqual([one["Timestamps"] for one in found], [[at(700), at(2)]] * 5)

@@ -10,6 +10,7 @@
 //! | [`control`] | what security standards ask of objects |
 //! | [`wing`] | what a service brings, and what is known of a kind |
 //! | [`bill`], [`billed`] | what objects are billed for |
+//! | [`measured`] | what a live environment has used |
 //! | [`meaning`] | what fields mean when two environments are compared |
 //! | [`registry`](mod@registry) | every service, a line each |
 
@@ -38,6 +39,7 @@ pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod meaning;
+pub mod measured;
 pub mod ownership;
 mod policy;
 pub mod preflight;

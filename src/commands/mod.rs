@@ -62,6 +62,7 @@ mod task;
 mod thaw;
 mod top;
 mod unlock;
+mod usage;
 mod validate;
 
 use std::process::ExitCode;
@@ -106,6 +107,7 @@ enum Command {
     Apply(apply::Arguments),
     Destroy(destroy::Arguments),
     Cost(cost::Arguments),
+    Usage(usage::Arguments),
     Drift(drift::Arguments),
     Compare(compare::Arguments),
     Clone(clone::Arguments),
@@ -233,6 +235,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
         Command::Cost(arguments) => cost::run(arguments, color),
+        Command::Usage(arguments) => usage::run(arguments, color).await,
         Command::Drift(arguments) => drift::run(arguments, color).await,
         Command::Compare(arguments) => compare::run(arguments, color).await,
         Command::Freeze(arguments) => freeze::run(arguments, color).await,

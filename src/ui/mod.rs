@@ -15,6 +15,7 @@
 //! | [`top`] | figures that change, with a curve each |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`capacity`] | what an architecture must be: text, SVG |
+//! | [`usage`] | what an environment uses: text, Markdown, JSON |
 //! | [`LogLines`] | lines of logs |
 //! | [`load`] | load tests: text, SVG, HTML, and live |
 //! | [`mod@confirm`] | questions |
@@ -44,6 +45,7 @@ pub mod table;
 mod tally;
 pub mod top;
 mod units;
+pub mod usage;
 mod value;
 
 pub use comparison::{comparison_markdown, comparison_text};

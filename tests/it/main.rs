@@ -73,5 +73,6 @@ mod tasks;
 mod terminal;
 mod texts;
 mod trouble;
+mod usage;
 mod walkthroughs;
 mod ways;
