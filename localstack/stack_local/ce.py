@@ -1,10 +1,14 @@
 """Cost Explorer: anomaly monitors and subscriptions, and which tags are cost allocation tags. All of it is an account's own, without a
-region. Nothing is ever spent, so nothing is ever found. Cost categories are moto's.
+region. No anomaly is ever found. What was spent is what somebody said by the control; by whom it was spent is told by tags only from
+the day on which these were active as cost allocation tags. Cost categories are moto's.
 
 Of tags AWS learns within a day (https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html), here at once, and
 only those of us-east-1 and of the region of the call."""
 
 import copy
+import datetime
+import decimal
+import re
 import uuid
 
 from stack_local import tagging
@@ -29,6 +33,10 @@ class _Account:
         self.subscriptions: dict[str, dict] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.active: dict[str, str] = {}
+        self.since: dict[str, str] = {}
+        # What was said to be spent, a row for each day and service.
+        self.spend: list[dict] = []
+        self.opened = True
 
 
 _accounts = Store(_Account)
@@ -251,7 +259,7 @@ def list_cost_allocation_tags(call: Call) -> dict:
             "TagKey": key,
             "Type": "AWSGenerated" if key.startswith("aws:") else "UserDefined",
             "Status": account.active.get(key, "Inactive"),
-            "LastUpdatedDate": now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "LastUpdatedDate": account.since.get(key, now().strftime("%Y-%m-%dT%H:%M:%SZ")),
         }
         for key in _keys(call)
     ]
@@ -273,6 +281,148 @@ def update_cost_allocation_tags(call: Call) -> dict:
         key = entry["TagKey"]
         if key in known:
             _of(call).active[key] = entry["Status"]
+            _of(call).since[key] = now().strftime("%Y-%m-%dT%H:%M:%SZ")
         else:
             errors.append({"TagKey": key, "Code": "TagKeysNotFoundException", "Message": f"Tag keys not found: {key}"})
     return {"Errors": errors}
+
+
+# API reference GetCostAndUsage (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_GetCostAndUsage.html).
+_METRICS = (
+    "AmortizedCost",
+    "BlendedCost",
+    "NetAmortizedCost",
+    "NetUnblendedCost",
+    "NormalizedUsageAmount",
+    "UnblendedCost",
+    "UsageQuantity",
+)
+_GROUPED = {"SERVICE": "service", "RECORD_TYPE": "record", "REGION": "region"}
+_PERIODS = 100
+
+
+def say_spend(raw) -> None:
+    """`{"account": "…", "spend": [{"day": "2026-11-03", "service": "Amazon Simple Storage Service", "usd": "1.25", "record": "Usage",
+    "tags": {"stack:name": "shop"}}], "tags": {"stack:name": "2026-09-01"}, "opened": true}`: the tags are active since that day."""
+    account = _accounts.at(raw["account"], "")
+    for row in raw.get("spend", []):
+        day, usd = datetime.date.fromisoformat(row["day"]), decimal.Decimal(row["usd"])
+        kept = {"record": "Usage", "region": "us-east-1", "tags": {}} | row
+        account.spend.append(kept | {"day": day, "usd": usd})
+    for key, day in raw.get("tags", {}).items():
+        account.active[key] = "Active"
+        account.since[key] = f"{datetime.date.fromisoformat(day)}T00:00:00Z"
+    account.opened = bool(raw.get("opened", account.opened))
+
+
+def _month(day: datetime.date, by: int = 0) -> datetime.date:
+    months = day.year * 12 + day.month - 1 + by
+    return datetime.date(months // 12, months % 12 + 1, 1)
+
+
+def _interval(call: Call) -> tuple[datetime.date, datetime.date]:
+    """What AWS refuses of a time: its words are those that the named pages quote; those without one are ours."""
+    said = call["TimePeriod"]
+    for text in (said["Start"], said["End"]):
+        # API reference DateInterval.
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?", text):
+            raise _invalid(f"Time period {text} is not formatted as yyyy-MM-dd")
+    start, end = (datetime.date.fromisoformat(said[name][:10]) for name in ("Start", "End"))
+    today = now().date()
+    if start >= end:
+        # https://github.com/ravikiranvm/aws-finops-dashboard/issues/11
+        raise _invalid("Start date (and hour) should be before end date (and hour)")
+    if start > today:
+        # API reference DateInterval: "must be equal to or no later than the current date to avoid a validation error".
+        raise _invalid("Start date must be no later than the current date")
+    if end > _month(today, 1):
+        # https://github.com/aws/aws-sdk-js/issues/2732
+        raise _invalid("end date past the beginning of next month")
+    if start < _month(today, -13):
+        # More needs multi-year data, which is opted in to (https://docs.aws.amazon.com/cost-management/latest/userguide/ce-multi-year.html).
+        if start.day != 1:
+            # https://github.com/redhat-performance/cloud-governance/pull/1011
+            raise _invalid("To retrieve data beyond the past 14 months, your start date needs to be the first day of the month.")
+        raise _invalid("You haven't enabled historical data beyond 14 months")
+    return start, end
+
+
+def _matches(account: _Account, row: dict, expression: dict) -> bool:
+    for name, value in expression.items():
+        if name == "And":
+            found = all(_matches(account, row, one) for one in value)
+        elif name == "Or":
+            found = any(_matches(account, row, one) for one in value)
+        elif name == "Not":
+            found = not _matches(account, row, value)
+        elif name == "Tags":
+            found = _tag(account, row, value["Key"]) in value["Values"]
+        elif name == "Dimensions" and value["Key"] in _GROUPED:
+            found = row[_GROUPED[value["Key"]]] in value["Values"]
+        else:
+            raise fault("NotImplemented", f"The local AWS cannot filter costs by {name} {value.get('Key')}", 501)
+        if not found:
+            return False
+    return True
+
+
+def _tag(account: _Account, row: dict, key: str) -> str:
+    """Costs have a tag from the day on which it was active
+    (https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html)."""
+    if account.active.get(key) != "Active" or account.since.get(key, "")[:10] > row["day"].isoformat():
+        return ""
+    return row["tags"].get(key, "")
+
+
+def _group(account: _Account, row: dict, group: dict) -> str:
+    if group["Type"] == "TAG":
+        return f"{group['Key']}${_tag(account, row, group['Key'])}"
+    if group["Type"] == "DIMENSION" and group["Key"] in _GROUPED:
+        return row[_GROUPED[group["Key"]]]
+    raise fault("NotImplemented", f"The local AWS cannot group costs by {group['Key']}", 501)
+
+
+def _told(amount: decimal.Decimal) -> dict:
+    return {"Amount": f"{amount:f}", "Unit": "USD"}
+
+
+@operations.on("GetCostAndUsage")
+def get_cost_and_usage(call: Call) -> dict:
+    account = _of(call)
+    start, end = _interval(call)
+    if call["Granularity"] == "HOURLY":
+        # Opted in to, and of the last 14 days (https://docs.aws.amazon.com/cost-management/latest/userguide/ce-hourly-granularity.html).
+        raise _invalid("Hourly data granularity is only available within last 14 days")
+    metrics, groups = call.get("Metrics") or [], call.get("GroupBy") or []
+    if not metrics or set(metrics) - set(_METRICS):
+        raise _invalid(f"Metrics must be some of {', '.join(_METRICS)}")
+    if len(groups) > 2:
+        raise _invalid("GroupBy must have at most 2 entries")
+    if not account.opened:
+        # API reference GetCostAndUsage: "The requested data is unavailable."
+        raise fault("DataUnavailableException", "Data is not available. Please try to adjust the time period.")
+    rows = [row for row in account.spend if start <= row["day"] < end and _matches(account, row, call.get("Filter") or {})]
+    results, begin = [], start
+    while begin < end:
+        until = min(_month(begin, 1) if call["Granularity"] == "MONTHLY" else begin + datetime.timedelta(days=1), end)
+        of_period: dict[tuple, decimal.Decimal] = {}
+        for row in rows:
+            if begin <= row["day"] < until:
+                keys = tuple(_group(account, row, group) for group in groups)
+                of_period[keys] = of_period.get(keys, decimal.Decimal(0)) + row["usd"]
+        told = lambda amount: {metric: _told(amount) for metric in metrics}
+        results.append(
+            {
+                "TimePeriod": {"Start": begin.isoformat(), "End": until.isoformat()},
+                "Total": {} if groups else told(sum(of_period.values(), decimal.Decimal(0))),
+                "Groups": [{"Keys": list(keys), "Metrics": told(amount)} for keys, amount in sorted(of_period.items())]
+                if groups
+                else [],
+                # A month is final some days after its end.
+                "Estimated": until > _month(now().date()),
+            }
+        )
+        begin = until
+    items, token = page(results, call.get("NextPageToken"), None, _PERIODS)
+    answer = {"ResultsByTime": items, "DimensionValueAttributes": []} | ({"GroupDefinitions": groups} if groups else {})
+    return answer | ({"NextPageToken": token} if token else {})

@@ -110,6 +110,21 @@ def waf_samples(request: Request, **_) -> Response:
     return Response("{}", mimetype="application/json")
 
 
+def spend(request: Request, **_) -> Response:
+    """Nothing is spent here; what an account has spent can be said all the same."""
+    from stack_local import ce
+
+    try:
+        with world:
+            ce.say_spend(json.loads(request.get_data()))
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        expected = (
+            'expected {"account": "000000000000", "spend": [{"day": "2026-11-03", "service": "AWS Lambda", "usd": "1.25"}]}'
+        )
+        return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
+    return Response("{}", mimetype="application/json")
+
+
 @hooks.on_infra_start()
 def add_routes():
     from localstack.services.edge import ROUTER
@@ -123,6 +138,7 @@ def add_routes():
     ROUTER.add("/v2/", registry, methods=["GET", "HEAD"])
     ROUTER.add("/v2/<path:path>", registry, methods=["GET", "HEAD"])
     ROUTER.add("/_stack/waf-samples", waf_samples, methods=["POST"])
+    ROUTER.add("/_stack/spend", spend, methods=["POST"])
     serve_pages()
     load_whole()
     refuse_what_aws_refuses()

@@ -90,6 +90,10 @@ class Server:
         body = json.dumps({"account": account, "arn": arn, "metric": metric, "requests": requests}).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/waf-samples", data=body, method="POST")).close()
 
+    def spend(self, account: str = "000000000000", **said) -> None:
+        body = json.dumps({"account": account} | said).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/spend", data=body, method="POST")).close()
+
     def quotas(self, quotas) -> None:
         body = json.dumps(quotas).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/quotas", data=body, method="POST")).close()

@@ -1,3 +1,5 @@
+import datetime
+
 from tests.aws import Case
 
 ACCOUNT = "000000000000"
@@ -79,3 +81,61 @@ class CostExplorer(Case):
         self.assertEqual([one["TagKey"] for one in told(Status="Active")], ["allocated"])
         self.assertEqual(told(Status="Inactive"), [])
         self.refused("ValidationException", update, CostAllocationTagsStatus=[wanted[0]] * 21)
+
+
+class Spend(Case):
+    def ask(self, start, end, **more):
+        period = {"Start": str(start), "End": str(end)}
+        return self.ce.get_cost_and_usage(TimePeriod=period, **{"Granularity": "MONTHLY", "Metrics": ["UnblendedCost"]} | more)
+
+    def test_what_was_spent_by_tags(self):
+        today = datetime.datetime.now(datetime.UTC).date()
+        first = today.replace(day=1)
+        before = (first - datetime.timedelta(days=1)).replace(day=1)
+        mine = {"stack:name": "spent", "stack:env": "default"}
+        rows = [
+            {"day": str(before), "service": "AWS Lambda", "usd": "1.25", "tags": mine},
+            {"day": str(before), "service": "AWS Lambda", "usd": "0.0000001", "tags": mine},
+            {"day": str(before), "service": "AWS Lambda", "usd": "-1", "record": "Credit", "tags": mine},
+            {"day": str(before), "service": "AWS Lambda", "usd": "70", "tags": {"stack:name": "other"}},
+            {"day": str(before + datetime.timedelta(days=3)), "service": "AmazonCloudWatch", "usd": "2", "tags": mine},
+        ]
+        self.server.spend(spend=rows)
+        tag = lambda key: {"Tags": {"Key": key, "Values": [mine[key]]}}
+        both = {"And": [tag("stack:name"), tag("stack:env")]}
+        groups = [{"Type": "DIMENSION", "Key": key} for key in ("SERVICE", "RECORD_TYPE")]
+        ask = lambda: self.ask(before, first, Filter=both, GroupBy=groups)["ResultsByTime"][0]
+        # Costs have no tag that is not active.
+        self.assertEqual(ask()["Groups"], [])
+        self.server.spend(tags={"stack:name": str(before), "stack:env": str(before + datetime.timedelta(days=2))})
+        told = [(one["Keys"], one["Metrics"]["UnblendedCost"]) for one in ask()["Groups"]]
+        self.assertEqual(told, [(["AmazonCloudWatch", "Usage"], {"Amount": "2", "Unit": "USD"})])
+        self.server.spend(tags={"stack:env": str(before)})
+        amounts = {tuple(one["Keys"]): one["Metrics"]["UnblendedCost"]["Amount"] for one in ask()["Groups"]}
+        self.assertEqual((amounts["AWS Lambda", "Usage"], amounts["AWS Lambda", "Credit"]), ("1.2500001", "-1"))
+        self.assertFalse(ask()["Estimated"])
+        whole = self.ask(before, first, Filter=tag("stack:env"))["ResultsByTime"][0]
+        self.assertEqual(whole["Total"]["UnblendedCost"]["Amount"], "2.2500001")
+        days = self.ask(before, before + datetime.timedelta(days=4), Granularity="DAILY", Filter=tag("stack:env"))
+        self.assertEqual([one["Total"]["UnblendedCost"]["Amount"] for one in days["ResultsByTime"]], ["0.2500001", "0", "0", "2"])
+        since = self.ce.list_cost_allocation_tags(TagKeys=["stack:env"])["CostAllocationTags"][0]
+        self.assertEqual((since["Status"], since["LastUpdatedDate"][:10]), ("Active", str(before)))
+
+    def test_times_that_aws_refuses(self):
+        today = datetime.datetime.now(datetime.UTC).date()
+        day = datetime.timedelta(days=1)
+        refused = lambda says, start, end, **more: self.refused(
+            "ValidationException", self.ask, says=says, start=start, end=end, **more
+        )
+        refused("should be before end date", today, today)
+        refused("no later than the current date", today + day, today + 2 * day)
+        refused("past the beginning of next month", today, today + 40 * day)
+        refused("first day of the month", (today - 500 * day).replace(day=2), today)
+        refused("beyond 14 months", (today - 500 * day).replace(day=1), today)
+        refused("Hourly", today - day, today, Granularity="HOURLY")
+        refused("Metrics", today - day, today, Metrics=["Cost"])
+        groups = [{"Type": "DIMENSION", "Key": "SERVICE"}] * 3
+        refused("at most 2", today - day, today, GroupBy=groups)
+        self.server.spend(opened=False)
+        self.addCleanup(self.server.spend, opened=True)
+        self.refused("DataUnavailableException", self.ask, start=today - day, end=today)

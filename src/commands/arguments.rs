@@ -54,6 +54,17 @@ pub struct Aws {
 }
 
 impl Aws {
+    /// Returns the first of its options that was given on the command line.
+    pub fn given(&self) -> Option<&'static str> {
+        let options = [
+            ("--profile", self.profile.is_some()),
+            ("--region", self.region.is_some()),
+            ("--endpoint-url", self.endpoint_url.is_some()),
+            ("--local", self.local),
+        ];
+        options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
+
     /// Returns the same connection in the region of the file that is read.
     pub fn in_its_region(&self) -> Aws {
         Aws { region: None, ..self.clone() }

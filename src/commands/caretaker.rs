@@ -325,8 +325,10 @@ mod tests {
 
     /// What `pause`, `resume` and `reap` do not ask, or ask with other permissions of the role.
     const ELSEWHERE: &[&str] = &[
-        // What `stack top` and `stack load` ask.
+        // What `stack top`, `stack usage` and `stack load` ask.
         "cloudwatch:GetMetricData",
+        // What `stack cost --actual` asks, for a cent each time.
+        "ce:GetCostAndUsage",
         // What `stack freeze` and `stack frozen` ask.
         "ecr:GetAuthorizationToken",
         "ecr:ListTagsForResource",

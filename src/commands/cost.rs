@@ -1,11 +1,12 @@
 use clap::{Args, ValueEnum};
 
-use super::arguments::StackFile;
+use super::arguments::{Aws, StackFile};
 use super::price::{Pricing, billed};
 use super::savings::{self, Wanted};
 use super::session;
+use super::spent::{self, When};
 use super::stack_file;
-use super::stop::{Exit, Result};
+use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Loaded};
 use crate::prices::Bill;
 use crate::ui::{self, By, Color, Look};
@@ -14,7 +15,11 @@ use crate::ui::{self, By, Color, Look};
 ///
 /// Prices are in this program, each with where and when it was read: those of us-east-1. What is priced by use takes assumptions
 /// from `usage` in the file, which are printed with the figures. Where no price is known, it says so.
+///
+/// With `--actual`, Cost Explorer is asked what AWS has charged for the environment, by its tags: that is shown beside the estimate for
+/// the same time, with why both differ. AWS charges a cent for each request, and that is asked first.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("asking").args(["write", "actual"]))]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
@@ -33,12 +38,23 @@ pub struct Arguments {
     /// Write the edits into the file, after showing them and asking
     #[arg(long, requires = "optimize", conflicts_with = "format")]
     write: bool,
-    /// Write them without asking
-    #[arg(long, requires = "write")]
+    /// Show what was charged beside the estimate, by Cost Explorer, after asking
+    #[arg(long, conflicts_with_all = ["by", "sources", "optimize"])]
+    actual: bool,
+    /// Ask about a month, such as `2026-10` [default: the last 30 days]
+    #[arg(long, value_name = "YEAR-MONTH", requires = "actual", value_parser = spent::month)]
+    month: Option<(i16, i8)>,
+    /// Ask about so many days before today
+    #[arg(long, value_name = "DAYS", requires = "actual", conflicts_with = "month", value_parser = clap::value_parser!(u32).range(1..=400))]
+    days: Option<u32>,
+    /// Write the edits, or ask Cost Explorer, without asking
+    #[arg(long, requires = "asking")]
     yes: bool,
     /// Output format
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    aws: Aws,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,11 +82,28 @@ fn grouping(text: &str) -> Result<Grouping, String> {
     }
 }
 
-pub fn run(arguments: Arguments, color: Color) -> Result {
-    let Arguments { file, by, sources, optimize, only, write, yes, format } = arguments;
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let Arguments { file, by, sources, optimize, only, write, actual, month, days, yes, format, aws } = arguments;
+    if let Some(option) = aws.given().filter(|_| !actual) {
+        return Err(Stop::Message(
+            Exit::Usage,
+            format!("`{option}` is for `--actual`: nothing else here asks AWS"),
+            Some("leave it out, or add `--actual`".into()),
+        ));
+    }
     let text = stack_file::read_stack(&file)?;
     let loaded = stack_file::load_text(&file, &text, color)?;
     let look = Look::stdout(color);
+    if actual {
+        let when = month.map_or(When::Days(days.unwrap_or(30)), |(year, month)| When::Month(year, month));
+        let Some(spent) = spent::of(&loaded, &aws, when, yes, color).await? else { return Ok(Exit::Ok) };
+        ui::out(&match format {
+            Format::Text => ui::spent::spent_text(&spent, &look),
+            Format::Markdown => ui::spent::spent_markdown(&spent),
+            Format::Json => session::json(&spent)?,
+        })?;
+        return Ok(Exit::Ok);
+    }
     if optimize {
         let Some(savings) = savings::of(&file, &loaded, &Wanted { only: &only, write, yes }, color)? else { return Ok(Exit::Ok) };
         ui::out(&match format {

@@ -56,6 +56,7 @@ mod schedule;
 mod schema;
 mod session;
 mod show;
+mod spent;
 mod stack_file;
 mod stop;
 mod task;
@@ -234,7 +235,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Plan(arguments) => plan::run(arguments, color).await,
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
-        Command::Cost(arguments) => cost::run(arguments, color),
+        Command::Cost(arguments) => cost::run(arguments, color).await,
         Command::Usage(arguments) => usage::run(arguments, color).await,
         Command::Drift(arguments) => drift::run(arguments, color).await,
         Command::Compare(arguments) => compare::run(arguments, color).await,

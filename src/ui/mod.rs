@@ -15,6 +15,7 @@
 //! | [`top`] | figures that change, with a curve each |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`capacity`] | what an architecture must be: text, SVG |
+//! | [`spent`] | what was charged beside what was estimated: text, Markdown, JSON |
 //! | [`usage`] | what an environment uses: text, Markdown, JSON |
 //! | [`LogLines`] | lines of logs |
 //! | [`load`] | load tests: text, SVG, HTML, and live |
@@ -40,6 +41,7 @@ pub mod plan_json;
 pub mod price;
 pub mod progress;
 mod savings;
+pub mod spent;
 pub mod style;
 pub mod table;
 mod tally;

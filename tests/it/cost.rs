@@ -119,3 +119,90 @@ fn what_saves_is_written_where_it_was_asked() {
     let saved = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
     assert!((saved(&found["monthly"]) - saved(&after["monthly"]) - saved(&arm["saves"])).abs() < 0.006, "{after:#}");
 }
+
+/// What AWS has charged an account, which nobody can make happen here.
+const SPENT: &str = r#"
+import json, os, urllib.request
+account = client("sts").get_caller_identity()["Account"]
+body = json.dumps({"account": account} | args).encode()
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/spend", data=body, method="POST")).close()
+"#;
+
+fn asked(s: &Subject) -> Vec<String> {
+    s.proxy.take().into_iter().filter(|call| call.service == "ce").map(|call| call.operation).collect()
+}
+
+#[test]
+fn what_was_charged_stands_beside_the_estimate() {
+    let s = Subject::new(FILE);
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let ago = |days: i64| today.saturating_sub(jiff::Span::new().days(days)).to_string();
+    let mine = json!({"stack:name": "shop", "stack:env": "default"});
+    let other = json!({"stack:name": "shop", "stack:env": "staging"});
+    let row = |days: i64, service: &str, usd: &str, record: &str, tags: &Value| json!({"day": ago(days), "service": service, "usd": usd, "record": record, "tags": tags});
+    let spend = json!([
+        row(3, "EC2 - Other", "11.50", "Usage", &mine),
+        row(1, "EC2 - Other", "0.25", "Usage", &mine),
+        row(2, "AmazonCloudWatch", "0.0000004", "Usage", &mine),
+        row(2, "EC2 - Other", "-5", "Credit", &mine),
+        // Of another environment, without tags, of today, and too old.
+        row(2, "EC2 - Other", "1000", "Usage", &other),
+        row(2, "Tax", "1000", "Tax", &json!({})),
+        row(0, "EC2 - Other", "1000", "Usage", &mine),
+        row(11, "EC2 - Other", "1000", "Usage", &mine),
+    ]);
+    s.account.boto3(SPENT, &json!({"spend": spend}));
+
+    // Nobody is asked who did not agree to pay for it.
+    let refused = s.place.stack(&["cost", "s.yaml", "--actual"]).exits(4);
+    let words = refused.words();
+    assert!(words.contains("nothing was changed: cannot ask for confirmation"), "{words}");
+    assert!(words.contains("add `--yes` to ask Cost Explorer without confirmation"), "{words}");
+    assert_eq!(asked(&s), Vec::<String>::new());
+
+    let actual = |more: &[&str]| s.place.stack(&[&["cost", "s.yaml", "--actual", "--yes", "--days", "10"], more].concat());
+    let untagged = actual(&["--format", "json"]).ok().json();
+    assert_eq!((&untagged["actual"], asked(&s).len()), (&json!("0.00"), 2), "{untagged:#}");
+    assert!(untagged["why"][0].as_str().unwrap().starts_with("`stack:name` is no active cost allocation tag"), "{untagged:#}");
+
+    s.account.boto3(SPENT, &json!({"tags": {"stack:name": ago(400), "stack:env": ago(12)}}));
+    let whole = actual(&["--format", "json"]).ok().json();
+    assert_eq!(asked(&s), ["GetCostAndUsage", "ListCostAllocationTags"]);
+    let service = |name: &str| whole["services"].as_array().unwrap().iter().find(|one| one["service"] == name).unwrap().clone();
+    // A NAT gateway with 50 GiB is $35.10 in 730 hours, and $11.54 in 240.
+    let nat = service("EC2 - Other");
+    assert_eq!((&nat["actual"], &nat["estimate"]), (&json!("11.75"), &json!("11.54")), "{whole:#}");
+    assert_eq!((&whole["actual"], &whole["beside"]), (&json!("11.75"), &json!({"Credit": "-5.00"})));
+    assert_eq!(
+        (&whole["days"], &whole["end"], &whole["metric"]),
+        (&json!(10), &json!(today.to_string()), &json!("UnblendedCost"))
+    );
+    assert!(!whole["why"].to_string().contains("cost allocation"), "{whole:#}");
+    let text = actual(&[]).ok().stdout;
+    assert!(text.contains("$11.75 were charged for 10 days") && text.contains("Credit -$5.00"), "{text}");
+    assert!(text.contains("Why they differ:") && text.contains("up to 24 hours late"), "{text}");
+    assert!(actual(&["--format", "markdown"]).ok().stdout.starts_with("### Spend of shop/default\n\n| Service |"));
+
+    // Since a day within the time.
+    s.account.boto3(SPENT, &json!({"tags": {"stack:env": ago(2)}}));
+    let late = actual(&["--format", "json"]).ok().json();
+    assert_eq!(late["actual"], "0.25", "{late:#}");
+    let since = format!("`stack:env` is a cost allocation tag since {}", ago(2));
+    assert!(late["why"][0].as_str().unwrap().starts_with(&since), "{late:#}");
+}
+
+#[test]
+fn what_cost_explorer_refuses_is_told() {
+    let s = Subject::new(FILE);
+    let ask = |more: &[&str]| s.place.stack(&[&["cost", "s.yaml", "--actual", "--yes"], more].concat());
+    let old = ask(&["--month", "2024-01"]);
+    assert!(old.code != Some(0) && old.words().contains("You haven't enabled historical data beyond 14 months"), "{old:?}");
+    ask(&["--month", "2999-01"]).exits(64);
+    ask(&["--month", "2026-13"]).exits(64);
+    ask(&["--optimize"]).exits(64);
+    s.place.stack(&["cost", "s.yaml", "--region", "us-east-1"]).exits(64);
+    s.place.stack(&["cost", "s.yaml", "--yes"]).exits(64);
+    s.account.boto3(SPENT, &json!({"opened": false}));
+    let unopened = ask(&["--days", "3"]);
+    assert!(unopened.code != Some(0) && unopened.words().contains("DataUnavailableException"), "{unopened:?}");
+}

@@ -3,6 +3,7 @@
 pub(in crate::aws) mod errors;
 mod monitor;
 mod read;
+pub mod spend;
 mod subscription;
 
 pub use monitor::AnomalyMonitor;
