@@ -42,6 +42,7 @@ mod pause;
 mod plan;
 mod preflight;
 mod price;
+mod prices;
 mod reap;
 mod recovery;
 #[cfg(test)]
@@ -109,6 +110,7 @@ enum Command {
     Destroy(destroy::Arguments),
     Cost(cost::Arguments),
     Usage(usage::Arguments),
+    Prices(prices::Arguments),
     Drift(drift::Arguments),
     Compare(compare::Arguments),
     Clone(clone::Arguments),
@@ -181,6 +183,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(error.into()), color),
     };
+    prices::use_folder();
     let result = runtime.block_on(dispatch(cli.command, color));
     // A call that hangs does not hold up a finished command.
     runtime.shutdown_background();
@@ -237,6 +240,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
         Command::Cost(arguments) => cost::run(arguments, color).await,
         Command::Usage(arguments) => usage::run(arguments, color).await,
+        Command::Prices(arguments) => prices::run(arguments, color).await,
         Command::Drift(arguments) => drift::run(arguments, color).await,
         Command::Compare(arguments) => compare::run(arguments, color).await,
         Command::Freeze(arguments) => freeze::run(arguments, color).await,

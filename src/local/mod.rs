@@ -39,13 +39,21 @@ pub struct Places {
 impl Places {
     /// Returns both below the user's cache folder: `$STACK_CACHE_DIR`, or `stack` in the one that the system names.
     pub fn of_user() -> Result<Self> {
-        Ok(Places::below(cache_folder(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))?))
+        Ok(Places::below(cache_of_user()?))
     }
 
     /// Returns both below one folder.
     pub fn below(folder: PathBuf) -> Self {
         Places { installed: folder.join("python"), servers: folder.join("local") }
     }
+}
+
+/// Returns the user's cache folder.
+///
+/// # Errors
+/// When neither the environment nor the system names one.
+pub fn cache_of_user() -> Result<PathBuf> {
+    cache_folder(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
 }
 
 fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf> {

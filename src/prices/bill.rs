@@ -52,6 +52,8 @@ pub struct Bill {
     pub region: String,
     /// Whether any price of the region is known.
     pub has_table: bool,
+    /// The day on which prices of it were read on this machine, if some were.
+    pub updated: Option<String>,
     /// Every part.
     pub lines: Vec<Line>,
 }
@@ -103,7 +105,8 @@ impl Bill {
                 billed,
             });
         }
-        Bill { region: region.to_owned(), has_table: table.is_some(), lines }
+        let updated = table.and_then(|table| table.updated.clone());
+        Bill { region: region.to_owned(), has_table: table.is_some(), updated, lines }
     }
 
     /// Returns the sum of everything.

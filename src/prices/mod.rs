@@ -6,6 +6,7 @@
 
 mod bill;
 mod decimal;
+mod offers;
 mod part;
 mod table;
 #[cfg(test)]
@@ -13,5 +14,6 @@ mod worked_examples;
 
 pub use bill::{Bill, Billed, Change, Line, Sum};
 pub use decimal::Decimal;
+pub use offers::{Found, Reader, offers, path};
 pub use part::{HOURS, Part, Usage, lcus};
-pub use table::{Rate, Row, Table, of};
+pub use table::{Known, Rate, Row, Table, known, look_in, of, write};

@@ -1,11 +1,14 @@
-//! The embedded price tables: one file for each region, AWS's list prices, each with where it was read and when.
+//! The price tables: one file for each region, AWS's list prices, each with where it was read and when. Some are in this program; what was read
+//! on this machine since then takes the place of the same rows.
 //!
 //! A region without a file has no prices: none is ever derived from another region's.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::decimal::Decimal;
 
@@ -13,7 +16,7 @@ use super::decimal::Decimal;
 const FILES: [(&str, &str); 1] = [("us-east-1", include_str!("us-east-1.json"))];
 
 /// One row: the price of a unit, within a range of what is used in a month.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// The service, by its code.
@@ -28,23 +31,23 @@ pub struct Row {
     #[serde(default)]
     pub from: Decimal,
     /// Up to how many; nothing without end.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Decimal>,
     /// Where it was read; nothing where the collection that it is from does not say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The number of the product in AWS's price list.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
     /// The version of AWS's price list.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer: Option<String>,
     /// The day on which it was read.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     region: String,
@@ -62,16 +65,99 @@ pub struct Rate {
 #[derive(Debug, Default)]
 pub struct Table {
     rates: BTreeMap<(String, String), Rate>,
+    /// The day on which rows were read on this machine, if some were.
+    pub updated: Option<String>,
+}
+
+/// The folder with tables that were read on this machine.
+static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+
+/// Has tables be looked for in a folder, too: for the whole run.
+pub fn look_in(folder: PathBuf) {
+    // The first one counts.
+    drop(FOLDER.set(folder));
+}
+
+/// A table that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its region.
+    pub region: String,
+    /// The number of its rows.
+    pub rows: usize,
+    /// The latest day on which one was read.
+    pub read: Option<String>,
+    /// Its file; nothing where it is in this program.
+    pub path: Option<PathBuf>,
+}
+
+/// Returns every table that is known, by region.
+pub fn known() -> Vec<Known> {
+    let known =
+        |file: File, path: Option<PathBuf>| Known { rows: file.rows.len(), read: latest(&file.rows), region: file.region, path };
+    let embedded = FILES.iter().filter_map(|(_, text)| parsed(text)).map(|file| known(file, None));
+    let entries = FOLDER.get().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let own = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let mut all: Vec<Known> = embedded.chain(own.filter_map(|path| Some(known(file(&path)?, Some(path))))).collect();
+    all.sort_by(|a, b| (&a.region, &a.path).cmp(&(&b.region, &b.path)));
+    all
+}
+
+fn parsed(text: &str) -> Option<File> {
+    serde_json::from_str::<File>(text).ok().filter(|file| file.currency == "USD")
+}
+
+fn file(path: &Path) -> Option<File> {
+    parsed(&std::fs::read_to_string(path).ok()?)
+}
+
+fn latest(rows: &[Row]) -> Option<String> {
+    rows.iter().filter_map(|row| row.read.clone()).max()
+}
+
+/// Writes the table of a region into a folder, all of it or nothing, and returns its file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(folder: &Path, region: &str, rows: Vec<Row>) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join(format!("{region}.json"));
+    let file = File { region: region.to_owned(), currency: "USD".to_owned(), rows };
+    let mut new = tempfile_in(folder, region)?;
+    new.1.write_all(serde_json::to_string_pretty(&file)?.as_bytes())?;
+    new.1.sync_all()?;
+    std::fs::rename(&new.0, &path)?;
+    Ok(path)
+}
+
+fn tempfile_in(folder: &Path, region: &str) -> std::io::Result<(PathBuf, std::fs::File)> {
+    let path = folder.join(format!(".{region}.{}", std::process::id()));
+    let file = std::fs::File::create(&path)?;
+    Ok((path, file))
 }
 
 /// Returns the table of a region, if there is one.
 pub fn of(region: &str) -> Option<&'static Table> {
-    static TABLES: LazyLock<BTreeMap<String, Table>> = LazyLock::new(|| {
-        // A test reads every file: a broken one has no prices, which is what is then said.
-        let files = FILES.iter().filter_map(|(_, text)| serde_json::from_str::<File>(text).ok());
-        files.filter(|file| file.currency == "USD").map(|file| (file.region, Table::new(file.rows))).collect()
-    });
-    TABLES.get(region)
+    static TABLES: Mutex<BTreeMap<String, Option<&'static Table>>> = Mutex::new(BTreeMap::new());
+    let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
+    // A run knows a few regions, and each is read once.
+    *tables.entry(region.to_owned()).or_insert_with(|| read(region, FOLDER.get()).map(|table| &*Box::leak(Box::new(table))))
+}
+
+/// Reads the table of a region: what is in this program, with the rows of the folder in place of the same ones.
+fn read(region: &str, folder: Option<&PathBuf>) -> Option<Table> {
+    // A test reads every file: a broken one has no prices, which is what is then said.
+    let embedded = FILES.iter().find(|(known, _)| *known == region).and_then(|(_, text)| parsed(text));
+    let own = folder.and_then(|folder| file(&folder.join(format!("{region}.json")))).filter(|file| file.region == region);
+    if embedded.is_none() && own.is_none() {
+        return None;
+    }
+    let mut table = Table::new(embedded.map(|file| file.rows).unwrap_or_default());
+    if let Some(own) = own {
+        table.updated = latest(&own.rows);
+        table.rates.extend(Table::new(own.rows).rates);
+    }
+    Some(table)
 }
 
 impl Table {
@@ -166,6 +252,35 @@ mod tests {
         for region in ["us-east-2", "eu-central-1", "us-gov-east-1", ""] {
             assert!(of(region).is_none(), "{region}");
         }
+    }
+
+    #[test]
+    fn what_was_read_since_takes_the_place_of_the_same_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_owned();
+        let row = |usage: &str, usd: &str| -> Row {
+            let row =
+                serde_json::json!({"service": "AmazonVPC", "usage": usage, "unit": "hour", "usd": usd, "read": "2026-11-28"});
+            serde_json::from_value(row).unwrap()
+        };
+        write(&folder, "eu-central-1", vec![row("nat-gateway", "0.052")]).unwrap();
+        write(&folder, "us-east-1", vec![row("nat-gateway", "0.046")]).unwrap();
+        let price = |table: &Table, usage: &str| Some(table.rate("AmazonVPC", usage)?.price(Decimal::ONE, false)?.to_string());
+        let there = read("eu-central-1", Some(&folder)).unwrap();
+        assert_eq!((price(&there, "nat-gateway").as_deref(), price(&there, "public-ipv4")), (Some("0.052"), None));
+        let here = read("us-east-1", Some(&folder)).unwrap();
+        assert_eq!(
+            (price(&here, "nat-gateway").as_deref(), price(&here, "public-ipv4").as_deref(), here.updated.as_deref()),
+            (Some("0.046"), Some("0.005"), Some("2026-11-28"))
+        );
+        // Of another region there is nothing, also not where a file lies under its name.
+        assert!(read("eu-west-1", Some(&folder)).is_none());
+        std::fs::copy(folder.join("eu-central-1.json"), folder.join("eu-west-1.json")).unwrap();
+        assert!(read("eu-west-1", Some(&folder)).is_none());
+        // Nothing of an attempt stays, and what is broken is none.
+        std::fs::write(folder.join("eu-central-1.json"), "{").unwrap();
+        assert!(read("eu-central-1", Some(&folder)).is_none());
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
     }
 
     #[test]

@@ -140,7 +140,10 @@ fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
         return vec!["Nothing in it is billed.".to_owned()];
     }
     if !bill.has_table {
-        return vec![format!("No price is known for {}: only the prices of us-east-1 are in this version.", bill.region)];
+        let region = &bill.region;
+        return vec![format!(
+            "No price is known for {region}: only the prices of us-east-1 are in this version. `stack prices update --region {region}` reads AWS's."
+        )];
     }
     let most =
         if sum.most > sum.monthly { format!(", up to {} with all services scaled out", sum.most.money()) } else { String::new() };
@@ -148,6 +151,9 @@ fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
     let mut out = vec![format!("{} a month in {}{most}{}.", sum.monthly.money(), bill.region, limit.unwrap_or_default())];
     if sum.unpriced > 0 {
         out.push(format!("Not in it: {}, without a known price.", count(sum.unpriced, "part")));
+    }
+    if let Some(day) = &bill.updated {
+        out.push(format!("Prices of {} as `stack prices update` read them on {day}.", bill.region));
     }
     let assumed: Vec<String> =
         bill.assumed().into_iter().filter_map(|key| Some(format!("{} (`{key}`)", about.usage.assumed(key)?))).collect();

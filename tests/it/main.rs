@@ -60,6 +60,7 @@ mod passwords;
 mod pause;
 mod plugin;
 mod preflight;
+mod prices;
 mod recovery;
 mod restore;
 mod rights;

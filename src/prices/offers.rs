@@ -1,0 +1,510 @@
+//! AWS's public price list: by which attributes the rows of a table are found in it, read line by line, because one file can have half a
+//! gigabyte (<https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-the-aws-price-list-bulk-api.html>).
+//!
+//! What is not understood has no price: a row that the list has twice with different prices, a range with a hole, another region. There are no
+//! rules for prices that are not a region's, such as CloudFront's, nor for what no section of a stack file makes.
+
+use std::collections::BTreeMap;
+
+use super::decimal::Decimal;
+use super::table::Row;
+
+/// The term of an on-demand price, where a product has several.
+const ON_DEMAND: &str = "JRTCKXETXF";
+/// The bytes of a line at most: AWS's have some hundreds.
+const LINE: usize = 1 << 20;
+/// The lines before the header, at most: there are five of them.
+const BEFORE: usize = 20;
+
+/// What a row is called in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    /// This.
+    Is(&'static str),
+    /// This, an engine of databases, and what follows in the usage type, which is a class.
+    Database(&'static str),
+    /// An engine of caches, and what follows in the usage type, which is a type of node.
+    Node,
+}
+
+/// By what a row is found.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    /// The service in the table.
+    service: &'static str,
+    /// The name in the table.
+    name: Name,
+    /// The unit in the table.
+    unit: &'static str,
+    /// How many of AWS's units that is.
+    times: u64,
+    /// The file of the list: the code of its offer.
+    offer: &'static str,
+    /// The usage type without its region; one with `:` at its end is what it begins with.
+    usage: &'static str,
+    /// What else must be so: a column, with its value.
+    only: &'static [(&'static str, &'static str)],
+}
+
+const fn rule(service: &'static str, name: Name, unit: &'static str, offer: &'static str, usage: &'static str) -> Rule {
+    Rule { service, name, unit, times: 1, offer, usage, only: &[] }
+}
+
+const fn plain(service: &'static str, name: &'static str, unit: &'static str, usage: &'static str) -> Rule {
+    rule(service, Name::Is(name), unit, service, usage)
+}
+
+impl Rule {
+    const fn only(self, only: &'static [(&'static str, &'static str)]) -> Rule {
+        Rule { only, ..self }
+    }
+
+    const fn times(self, times: u64) -> Rule {
+        Rule { times, ..self }
+    }
+}
+
+const BALANCER: &[(&str, &str)] = &[("productfamily", "Load Balancer-Application")];
+const GATEWAY: &[(&str, &str)] = &[("productfamily", "NAT Gateway")];
+const OUTBOUND: &[(&str, &str)] = &[("transfertype", "AWS Outbound")];
+const SINGLE: &[(&str, &str)] = &[("deploymentoption", "Single-AZ"), ("productfamily", "Database Instance")];
+const MULTI: &[(&str, &str)] = &[("deploymentoption", "Multi-AZ"), ("productfamily", "Database Instance")];
+const RDS: &str = "AmazonRDS";
+const WATCH: &str = "AmazonCloudWatch";
+
+/// The rules. The usage types are those of AWS's bills; where they are listed is beside those that have such a page.
+const RULES: &[Rule] = &[
+    // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/usage-reports.html>
+    plain("AmazonECS", "ECS-Fargate-vCPU-Hour", "vCPU-Hours", "Fargate-vCPU-Hours:perCPU"),
+    plain("AmazonECS", "ECS-Fargate-GB-Hour", "GB-Hours", "Fargate-GB-Hours"),
+    plain("AmazonECS", "ECS-Fargate-vCPU-Hour-ARM", "vCPU-Hours", "Fargate-ARM-vCPU-Hours:perCPU"),
+    plain("AmazonECS", "ECS-Fargate-GB-Hour-ARM", "GB-Hours", "Fargate-ARM-GB-Hours"),
+    plain("AWSELB", "alb", "hour", "LoadBalancerUsage").only(BALANCER),
+    rule("AmazonALB", Name::Is("ALB-LCU-ProcessedBytes"), "LCU-Hours", "AWSELB", "LCUUsage").only(BALANCER),
+    rule("AmazonVPC", Name::Is("nat-gateway"), "hour", "AmazonEC2", "NatGateway-Hours").only(GATEWAY),
+    rule("AmazonVPC", Name::Is("nat-gateway-data"), "GB", "AmazonEC2", "NatGateway-Bytes").only(GATEWAY),
+    // <https://aws.amazon.com/vpc/pricing/>
+    plain("AmazonVPC", "public-ipv4", "hour", "PublicIPv4:InUseAddress"),
+    plain("AWSDataTransfer", "DataTransfer-Internet-Out-GB", "GB", "DataTransfer-Out-Bytes").only(OUTBOUND),
+    rule(RDS, Name::Database("instance"), "hour", RDS, "InstanceUsage:").only(SINGLE),
+    rule(RDS, Name::Database("multi-az"), "hour", RDS, "Multi-AZUsage:").only(MULTI),
+    plain(RDS, "RDS-Storage-gp2", "GB-Mo", "RDS:GP2-Storage"),
+    plain(RDS, "RDS-Storage-gp3", "GB-Mo", "RDS:GP3-Storage"),
+    plain(RDS, "RDS-Storage-Multi-AZ-gp2", "GB-Mo", "RDS:Multi-AZ-GP2-Storage"),
+    plain(RDS, "RDS-Storage-Multi-AZ-gp3", "GB-Mo", "RDS:Multi-AZ-GP3-Storage"),
+    plain(RDS, "RDS-Backup-Storage", "GB-Mo", "RDS:ChargedBackupUsage"),
+    rule("AmazonElastiCache", Name::Node, "hour", "AmazonElastiCache", "NodeUsage:"),
+    // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/aws-usage-report-understand.html>
+    plain("AmazonS3", "S3-Storage", "GB-Mo", "TimedStorage-ByteHrs"),
+    plain("AmazonS3", "requests-put-list", "1000 requests", "Requests-Tier1").times(1000),
+    plain("AmazonS3", "requests-get", "1000 requests", "Requests-Tier2").times(1000),
+    rule("AWSKMS", Name::Is("KMS-Key-Month"), "Keys", "awskms", "KMS-Keys"),
+    plain("AWSSecretsManager", "SecretsManager-Secret", "Secrets", "AWSSecretsManager-Secrets"),
+    plain(WATCH, "CloudWatch-Log-Ingestion", "GB", "DataProcessing-Bytes"),
+    plain(WATCH, "CloudWatch-Log-Storage", "GB-Mo", "TimedStorage-ByteHrs"),
+    plain(WATCH, "CloudWatch-Metric-Month", "Metrics", "CW:MetricMonitorUsage"),
+    plain(WATCH, "CloudWatch-Alarm-Month", "Alarms", "CW:AlarmMonitorUsage"),
+    plain("AmazonSNS", "SNS-Publish", "requests", "Requests-Tier1"),
+    rule("AmazonSQS", Name::Is("SQS-Standard-Request"), "requests", "AWSQueueService", "Requests-RBP"),
+    plain("AWSLambda", "Lambda-Request", "requests", "Request"),
+    plain("AWSLambda", "Lambda-GB-Second", "GB-s", "Lambda-GB-Second"),
+    plain("AWSLambda", "Lambda-GB-Second-ARM", "GB-s", "Lambda-GB-Second-ARM"),
+    rule("AWSWAF", Name::Is("WAF-WebACL-Month"), "Months", "awswaf", "WebACLV2"),
+    rule("AWSWAF", Name::Is("WAF-Rule-Month"), "Rules", "awswaf", "RuleV2"),
+    rule("AWSWAF", Name::Is("WAF-Request"), "requests", "awswaf", "RequestV2-Tier1"),
+];
+
+/// Returns the offers that are read, each once.
+pub fn offers() -> Vec<&'static str> {
+    let mut out: Vec<&str> = Vec::new();
+    for rule in RULES {
+        if !out.contains(&rule.offer) {
+            out.push(rule.offer);
+        }
+    }
+    out
+}
+
+/// Returns where an offer's file is below the address of the list.
+pub fn path(offer: &str, region: &str) -> String {
+    format!("offers/v1.0/aws/{offer}/current/{region}/index.csv")
+}
+
+/// What was found in a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// The version of the offer.
+    pub version: String,
+    /// What has no price although the list has one, and why.
+    pub unclear: Vec<String>,
+    /// The rows that have a rule, and are not in the list.
+    pub missing: Vec<&'static str>,
+}
+
+/// Reads the file of an offer, piece by piece. It keeps what rules find and a line.
+pub struct Reader<'a> {
+    offer: &'static str,
+    region: &'a str,
+    read: String,
+    version: String,
+    said: Option<String>,
+    columns: Option<BTreeMap<String, usize>>,
+    line: Vec<u8>,
+    lines: usize,
+    rows: BTreeMap<(&'static str, String), Vec<(Row, bool)>>,
+}
+
+/// Returns a column's name without what is spelled differently in the two forms of the list: `Database Engine`, `databaseEngine`.
+fn column(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+/// Returns the cells of a line.
+fn cells(line: &str) -> Vec<String> {
+    let (mut out, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+    let mut characters = line.trim_end_matches('\r').chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' if quoted && characters.peek() == Some(&'"') => {
+                cell.push('"');
+                characters.next();
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => out.push(std::mem::take(&mut cell)),
+            c => cell.push(c),
+        }
+    }
+    out.push(cell);
+    out
+}
+
+/// Returns a usage type without its region: `EUC1-NatGateway-Hours` is `NatGateway-Hours`, as is `eu-central-1-NatGateway-Hours`, and
+/// `SpotUsage-…` stays.
+fn without_region<'a>(usage: &'a str, region: &str) -> &'a str {
+    if let Some(rest) = usage.strip_prefix(region).and_then(|rest| rest.strip_prefix('-')) {
+        return rest;
+    }
+    match usage.split_once('-') {
+        // This one begins in the same way.
+        Some(("KMS", _)) => usage,
+        Some((first, rest)) if first.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) && first.len() <= 5 => rest,
+        _ => usage,
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Begins with the file of an offer in a region, read on a day.
+    pub fn new(offer: &'static str, region: &'a str, read: &str) -> Reader<'a> {
+        Reader {
+            offer,
+            region,
+            read: read.to_owned(),
+            version: String::new(),
+            said: None,
+            columns: None,
+            line: Vec::new(),
+            lines: 0,
+            rows: BTreeMap::new(),
+        }
+    }
+
+    /// Reads on.
+    ///
+    /// # Errors
+    /// When that is not AWS's list, or that of another offer.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if self.line.len() > LINE {
+                return Err(format!("line {} is longer than any of AWS's list", self.lines + 1));
+            }
+            if piece.ends_with(b"\n") {
+                self.end_line()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> Result<(), String> {
+        let line = std::mem::take(&mut self.line);
+        self.lines += 1;
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches(['\n', '\r']);
+        if self.columns.is_none() {
+            return self.head(&cells(line));
+        }
+        // Only lines that can matter are taken apart: there are a million of them.
+        if !line.is_empty() && RULES.iter().any(|rule| rule.offer == self.offer && line.contains(rule.usage)) {
+            self.row(&cells(line));
+        }
+        Ok(())
+    }
+
+    fn head(&mut self, cells: &[String]) -> Result<(), String> {
+        match cells {
+            [name, ..] if column(name) == "sku" => {
+                if self.said.as_deref().is_some_and(|said| said != self.offer) {
+                    return Err(format!("it is the list of {}", self.said.clone().unwrap_or_default()));
+                }
+                let columns: BTreeMap<String, usize> = cells.iter().enumerate().map(|(at, name)| (column(name), at)).collect();
+                for needed in ["usagetype", "priceperunit", "termtype", "currency", "startingrange", "endingrange"] {
+                    if !columns.contains_key(needed) {
+                        return Err(format!("it has no column `{needed}`"));
+                    }
+                }
+                self.columns = Some(columns);
+            }
+            [name, value] if column(name) == "version" => self.version.clone_from(value),
+            [name, value] if column(name) == "offercode" => self.said = Some(value.clone()),
+            _ if self.lines > BEFORE => return Err("it is not AWS's price list as CSV".to_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        let of = |name: &str| {
+            let at = self.columns.as_ref().and_then(|columns| columns.get(name));
+            at.and_then(|at| cells.get(*at)).map_or("", String::as_str)
+        };
+        let is = |name: &str, value: &str| of(name).is_empty() || of(name) == value;
+        // Local zones and other regions have files or prices of their own.
+        let here = is("regioncode", self.region) && is("locationtype", "AWS Region") && is("offertermcode", ON_DEMAND);
+        if of("termtype") != "OnDemand" || of("currency") != "USD" || !here {
+            return;
+        }
+        let usage = without_region(of("usagetype"), self.region);
+        for rule in RULES.iter().filter(|rule| rule.offer == self.offer) {
+            let rest = match rule.name {
+                Name::Is(_) if usage == rule.usage => "",
+                Name::Is(_) => continue,
+                Name::Database(_) | Name::Node => match usage.strip_prefix(rule.usage) {
+                    Some(rest) => rest,
+                    None => continue,
+                },
+            };
+            if !rule.only.iter().all(|(name, value)| of(name) == *value) {
+                continue;
+            }
+            let name = match rule.name {
+                Name::Is(name) => name.to_owned(),
+                Name::Database(lead) => {
+                    let engine = match of("databaseengine") {
+                        "PostgreSQL" => "postgres",
+                        "MySQL" => "mysql",
+                        "MariaDB" => "mariadb",
+                        _ => continue,
+                    };
+                    format!("{lead}:{engine}:{rest}")
+                }
+                Name::Node => {
+                    let engine = of("cacheengine").to_ascii_lowercase();
+                    if !["redis", "valkey", "memcached"].contains(&engine.as_str()) {
+                        continue;
+                    }
+                    format!("node:{engine}:{rest}")
+                }
+            };
+            let times = Decimal::of(rule.times);
+            let from = of("startingrange").parse::<Decimal>().map(|from| from.over(times));
+            let to = match of("endingrange") {
+                "Inf" | "" => Ok(None),
+                to => to.parse::<Decimal>().map(|to| Some(to.over(times))),
+            };
+            let parsed = from.ok().zip(to.ok()).zip(of("priceperunit").parse::<Decimal>().ok());
+            let is_read = parsed.is_some();
+            let ((from, to), usd) = parsed.unwrap_or_default();
+            let row = Row {
+                service: rule.service.to_owned(),
+                usage: name.clone(),
+                unit: rule.unit.to_owned(),
+                usd: usd * times,
+                from,
+                to,
+                source: Some(format!("AWS Price List, {} {} offer, version {}", self.offer, self.region, self.version)),
+                sku: Some(of("sku").to_owned()),
+                offer: Some(self.version.clone()),
+                read: Some(self.read.clone()),
+            };
+            self.rows.entry((rule.service, name)).or_default().push((row, is_read));
+        }
+    }
+
+    /// Ends, and returns what was found.
+    ///
+    /// # Errors
+    /// When it was not AWS's list at all.
+    pub fn end(mut self) -> Result<Found, String> {
+        if !self.line.is_empty() {
+            self.end_line()?;
+        }
+        if self.columns.is_none() {
+            return Err("it is not AWS's price list as CSV".to_owned());
+        }
+        let mut found = Found { version: self.version.clone(), ..Found::default() };
+        let mut seen = Vec::new();
+        for ((service, name), rows) in self.rows {
+            seen.push((service, name.clone()));
+            match whole(rows) {
+                Ok(rows) => found.rows.extend(rows),
+                Err(why) => found.unclear.push(format!("{service} {name}: {why}")),
+            }
+        }
+        let of_offer = RULES.iter().filter(|rule| rule.offer == self.offer);
+        found.missing = of_offer
+            .filter(|rule| {
+                !seen.iter().any(|(service, name)| {
+                    *service == rule.service
+                        && match rule.name {
+                            Name::Is(is) => name == is,
+                            Name::Database(lead) => name.split(':').next() == Some(lead),
+                            Name::Node => true,
+                        }
+                })
+            })
+            .map(|rule| rule.usage)
+            .collect();
+        Ok(found)
+    }
+}
+
+/// Returns the rows of one name if they are one price: each range once, without a hole.
+fn whole(rows: Vec<(Row, bool)>) -> Result<Vec<Row>, String> {
+    let mut out: Vec<Row> = Vec::new();
+    for (row, is_read) in rows {
+        if !is_read {
+            return Err("its price or its range is not a number".to_owned());
+        }
+        match out.iter().find(|known| known.from == row.from) {
+            Some(known) if known.to == row.to && known.usd == row.usd => {}
+            Some(known) => return Err(format!("it has two prices, {} and {}", known.usd, row.usd)),
+            None => out.push(row),
+        }
+    }
+    out.sort_by_key(|row| row.from);
+    let mut reached = Decimal::ZERO;
+    for (at, row) in out.iter().enumerate() {
+        if row.from != reached {
+            return Err(format!("nothing is told of what lies below {}", row.from));
+        }
+        match row.to {
+            Some(to) => reached = to,
+            None if at + 1 == out.len() => {}
+            None => return Err("its ranges overlap".to_owned()),
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prices::table;
+
+    const HEAD: &str = "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"…\"\n\"Publication Date\",\"2026-11-20T00:00:00Z\"\n\"Version\",\"20261120000000\"\n\"OfferCode\",\"AWSELB\"\n\"SKU\",\"OfferTermCode\",\"TermType\",\"StartingRange\",\"EndingRange\",\"Unit\",\"PricePerUnit\",\"Currency\",\"Product Family\",\"Location Type\",\"usageType\",\"Region Code\"\n";
+
+    fn line(usage: &str, family: &str, range: [&str; 2], usd: &str, more: [&str; 3]) -> String {
+        let [term, zone, region] = more;
+        let [from, to] = range;
+        format!(
+            "\"S{usd}\",\"{term}\",\"OnDemand\",\"{from}\",\"{to}\",\"Hrs\",\"{usd}\",\"USD\",\"{family}\",\"{zone}\",\"{usage}\",\"{region}\"\n"
+        )
+    }
+
+    const HERE: [&str; 3] = [ON_DEMAND, "AWS Region", "eu-central-1"];
+    const ALL: [&str; 2] = ["0", "Inf"];
+    const ALB: &str = "Load Balancer-Application";
+
+    fn read(text: &str, piece: usize) -> Result<Found, String> {
+        let mut reader = Reader::new("AWSELB", "eu-central-1", "2026-11-28");
+        for bytes in text.as_bytes().chunks(piece) {
+            reader.feed(bytes)?;
+        }
+        reader.end()
+    }
+
+    #[test]
+    fn rows_are_found_by_their_attributes() {
+        let text = [
+            HEAD.to_owned(),
+            line("EUC1-LoadBalancerUsage", ALB, ALL, "0.027", HERE),
+            line("EUC1-LoadBalancerUsage", "Load Balancer-Network", ALL, "0.1", HERE),
+            line("EUC1-LCUUsage", ALB, ALL, "0.008", HERE),
+            // Other terms, local zones, other regions, other usage types with the same end.
+            line("EUC1-LoadBalancerUsage", ALB, ALL, "0.2", ["OTHER", "AWS Region", "eu-central-1"]),
+            line("EUC1-LoadBalancerUsage", ALB, ALL, "0.3", [ON_DEMAND, "AWS Local Zone", "eu-central-1"]),
+            line("LoadBalancerUsage", ALB, ALL, "0.4", [ON_DEMAND, "AWS Region", "us-east-1"]),
+            line("EUC1-Reserved-LoadBalancerUsage", ALB, ALL, "0.5", HERE),
+        ]
+        .concat();
+        // However it is cut into pieces.
+        for piece in [1, 7, 100, 100_000] {
+            let found = read(&text, piece).unwrap();
+            let told: Vec<String> =
+                found.rows.iter().map(|row| format!("{} {} {} {}", row.service, row.usage, row.usd, row.unit)).collect();
+            assert_eq!(told, ["AWSELB alb 0.027 hour", "AmazonALB ALB-LCU-ProcessedBytes 0.008 LCU-Hours"]);
+            assert_eq!((&found.unclear, &found.missing), (&Vec::new(), &Vec::new()));
+            assert_eq!(
+                found.rows[0].source.as_deref(),
+                Some("AWS Price List, AWSELB eu-central-1 offer, version 20261120000000")
+            );
+            assert_eq!((found.rows[0].sku.as_deref(), found.rows[0].read.as_deref()), (Some("S0.027"), Some("2026-11-28")));
+        }
+    }
+
+    #[test]
+    fn what_is_not_clear_has_no_price() {
+        let of = |lines: &[String]| read(&[HEAD.to_owned(), lines.concat()].concat(), 64).unwrap();
+        let usage = "EUC1-LoadBalancerUsage";
+        let two = of(&[line(usage, ALB, ALL, "1", HERE), line(usage, ALB, ALL, "2", HERE)]);
+        assert_eq!((two.rows.len(), two.unclear), (0, vec!["AWSELB alb: it has two prices, 1 and 2".to_owned()]));
+        assert_eq!(two.missing, ["LCUUsage"]);
+        let hole = of(&[line(usage, ALB, ["0", "10"], "1", HERE), line(usage, ALB, ["20", "Inf"], "2", HERE)]);
+        assert_eq!((hole.rows.len(), hole.unclear[0].as_str()), (0, "AWSELB alb: nothing is told of what lies below 20"));
+        let odd = of(&[line(usage, ALB, ALL, "free", HERE)]);
+        assert_eq!((odd.rows.len(), odd.unclear.len()), (0, 1));
+        let same = of(&[line(usage, ALB, ALL, "1", HERE), line(usage, ALB, ALL, "1", HERE)]);
+        assert_eq!((same.rows.len(), same.unclear.len()), (1, 0));
+        let tiers = of(&[line(usage, ALB, ["10", "Inf"], "1", HERE), line(usage, ALB, ["0", "10"], "2", HERE)]);
+        assert_eq!(tiers.rows.iter().map(|row| row.usd.to_string()).collect::<Vec<_>>(), ["2", "1"]);
+        // Another file, and what is none.
+        assert_eq!(read(&HEAD.replace("AWSELB", "AmazonRDS"), 64), Err("it is the list of AmazonRDS".into()));
+        assert!(read("<html>no such key</html>", 64).is_err());
+        assert!(read(&HEAD.replace("PricePerUnit", "Price"), 64).is_err());
+    }
+
+    #[test]
+    fn every_rule_leads_to_a_row_of_the_table() {
+        let table = table::of("us-east-1").unwrap();
+        for rule in RULES {
+            let Name::Is(name) = rule.name else { continue };
+            let Some(rate) = table.rate(rule.service, name) else {
+                // Multi-AZ storage and ARM functions are not in the embedded table; parts ask for them by these names.
+                assert!(name.contains("Multi-AZ") || name.ends_with("-ARM") || name.ends_with("gp2"), "{name}");
+                continue;
+            };
+            assert_eq!(rate.unit(), rule.unit, "{name}");
+        }
+        assert_eq!(offers().len(), 15);
+    }
+
+    #[test]
+    fn regions_are_taken_from_usage_types() {
+        let all = ["EUC1-LCUUsage", "USE1-LCUUsage", "EU-LCUUsage", "LCUUsage"];
+        assert!(all.into_iter().all(|usage| without_region(usage, "eu-central-1") == "LCUUsage"));
+        for other in ["SpotUsage-Fargate-GB-Hours", "Multi-AZUsage:db.t4g.micro", "Fargate-ARM-GB-Hours"] {
+            assert_eq!(without_region(other, "eu-central-1"), other);
+        }
+        for (usage, expected) in [
+            ("EUC1-Multi-AZUsage:db.t4g.micro", "Multi-AZUsage:db.t4g.micro"),
+            ("eu-central-1-KMS-Keys", "KMS-Keys"),
+            ("EUC1-KMS-Keys", "KMS-Keys"),
+            ("KMS-Keys", "KMS-Keys"),
+        ] {
+            assert_eq!(without_region(usage, "eu-central-1"), expected);
+        }
+        assert_eq!(cells("\"a\",\"b \"\"c\"\", d\",,e\r"), ["a", "b \"c\", d", "", "e"]);
+    }
+}
