@@ -10,7 +10,7 @@ use super::policies::policy;
 use crate::aws::Tags;
 use crate::aws::events::{EventRule, Target, Transform};
 use crate::aws::iam::{Role, User, user_object};
-use crate::aws::sns::Topic;
+use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
 use crate::config::access::{Auditor, BreakGlass, DEFAULT_EMERGENCY, Rights};
 use crate::config::limits::ROLE_INLINE;
@@ -32,22 +32,31 @@ const DATA: &[&str] = &[
     "athena:GetQueryResults",
     "dynamodb:BatchGetItem",
     "dynamodb:GetItem",
+    "dynamodb:GetRecords",
     "dynamodb:PartiQLSelect",
     "dynamodb:Query",
     "dynamodb:Scan",
+    "ebs:GetSnapshotBlock",
+    "ec2:GetConsoleOutput",
+    "ecr:GetDownloadUrlForLayer",
     "ecs:ExecuteCommand",
     "elasticache:Connect",
     "kinesis:GetRecords",
+    "kinesis:SubscribeToShard",
     "kms:Decrypt",
+    "lambda:GetFunction",
+    "logs:CreateExportTask",
     "logs:FilterLogEvents",
     "logs:GetLogEvents",
     "logs:GetLogRecord",
     "logs:GetQueryResults",
     "logs:StartLiveTail",
     "logs:StartQuery",
+    "logs:Unmask",
     "rds-data:*",
     "rds-db:connect",
     "rds:Download*",
+    "rds:StartExportTask",
     "s3:GetObject",
     "s3:GetObjectVersion",
     "secretsmanager:BatchGetSecretValue",
@@ -57,6 +66,8 @@ const DATA: &[&str] = &[
     "ssm:GetParameterHistory",
     "ssm:GetParameters",
     "ssm:GetParametersByPath",
+    "ssm:SendCommand",
+    "ssm:StartSession",
 ];
 
 /// Returns whom a trust policy names: users of the file, accounts, and ARNs as they are.
@@ -120,13 +131,17 @@ fn break_glass(section: &BreakGlass, stack: &Stack, graph: &Graph, scope: &Scope
 fn used(role: &Ref<Role>, topic: &Ref<Topic>) -> EventRule {
     let parts = [
         ("role", "$.detail.requestParameters.roleArn"),
+        // Callers of other accounts have no ARN there.
         ("who", "$.detail.userIdentity.arn"),
+        ("principal", "$.detail.userIdentity.principalId"),
+        ("account", "$.detail.userIdentity.accountId"),
+        ("error", "$.detail.errorCode"),
         ("address", "$.detail.sourceIPAddress"),
         ("time", "$.detail.eventTime"),
     ];
     let transform = Transform {
         parts: parts.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
-        template: r#""The emergency role <role> was assumed by <who> from <address> at <time>""#.into(),
+        template: r#""AssumeRole of the emergency role <role> was called by <who> (<principal>, account <account>) from <address> at <time>. Refused: <error>""#.into(),
     };
     let target = Target { function: None, topic: Some(topic.clone().attr("arn")), input: None, transform: Some(transform) };
     EventRule {
@@ -141,7 +156,7 @@ fn used(role: &Ref<Role>, topic: &Ref<Topic>) -> EventRule {
         }),
         schedule: String::new(),
         enabled: Some(true),
-        description: Some("Tells when the emergency role is assumed".into()),
+        description: Some("Tells when the emergency role is assumed, or was to be".into()),
         targets: [("alarms".to_owned(), target)].into(),
         tags: Tags::new(),
     }
@@ -165,8 +180,9 @@ pub fn expand(graph: &mut Graph, stack: &Stack, topic: Option<&Ref<Topic>>, fact
 /// Returns a note where nobody is told that the emergency role is assumed.
 pub fn notes(graph: &Graph) -> Option<String> {
     let has = |kind: &str| graph.get(&Key::new(kind, BREAK_GLASS)).is_some_and(|node| node.origin == BREAK_GLASS_ORIGIN);
-    (has(Role::KIND) && !has(EventRule::KIND)).then(|| {
-        "Nobody is told when the role of `access.break_glass` is assumed: this environment has no topic of its own. Add \
+    let is_heard = graph.nodes().any(|node| node.key.kind == Subscription::KIND && node.origin == "alarms");
+    (has(Role::KIND) && !(has(EventRule::KIND) && is_heard)).then(|| {
+        "Nobody is told when the role of `access.break_glass` is assumed: `alarms` names nobody. Add \
          `alarms: { email: [ADDRESS] }`."
             .to_owned()
     })
@@ -234,6 +250,10 @@ mod tests {
         let role = graph.add(BREAK_GLASS, BREAK_GLASS_ORIGIN, &role).unwrap();
         assert!(notes(&graph).unwrap().contains("access.break_glass"));
         graph.add(BREAK_GLASS, BREAK_GLASS_ORIGIN, &used(&role, &Ref::to("alarms"))).unwrap();
+        assert!(notes(&graph).is_some(), "a topic that nobody hears");
+        let subscription =
+            Subscription { topic: Ref::to("alarms"), protocol: "email".into(), endpoint: "ops@example.com".into() };
+        graph.add("alarms", "alarms", &subscription).unwrap();
         assert_eq!(notes(&graph), None);
     }
 }

@@ -13,7 +13,7 @@ use crate::ui::{self, By, Color, Look};
 
 /// Show what the file costs in a month, by AWS's list prices, without asking AWS
 ///
-/// Prices are in this program, each with where and when it was read: those of us-east-1. What is priced by use takes assumptions
+/// Prices are in this program, each with where and when it was read: those of us-east-1; `stack prices update` reads others. What is priced by use takes assumptions
 /// from `usage` in the file, which are printed with the figures. Where no price is known, it says so.
 ///
 /// With `--actual`, Cost Explorer is asked what AWS has charged for the environment, by its tags: that is shown beside the estimate for

@@ -92,13 +92,14 @@ async fn update(update: Update, color: Color) -> Result {
     let folder = folder()?;
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
     for region in region {
-        let mut rows = Vec::new();
+        let (mut rows, mut missing) = (Vec::new(), Vec::new());
         for offer in prices::offers() {
             let path = prices::path(offer, &region);
             let mut reader = Reader::new(offer, &region, &today);
             let bytes = read(&from, &path, &mut reader).await?;
             let Some(bytes) = bytes else {
                 ui::err(&format!("{offer}: not in the list of {region}.\n"))?;
+                missing.push(offer);
                 continue;
             };
             let found = reader.end().map_err(|why| not_read(&from, &path, &why))?;
@@ -109,6 +110,13 @@ async fn update(update: Update, color: Color) -> Result {
             return Err(Stop::refused(
                 format!("nothing was changed: the list has no prices of {region}"),
                 "check `--region` and `--from`",
+            ));
+        }
+        // Someone between can answer the same, and what was known would be lost.
+        if !missing.is_empty() && prices::is_written(&folder, &region) {
+            return Err(Stop::refused(
+                format!("nothing was changed: {} cannot be read, and older prices of {region} are there", missing.join(", ")),
+                format!("try again later, or remove the prices of {region} from `{}` first", folder.display()),
             ));
         }
         let count = rows.len();

@@ -1,6 +1,6 @@
 use clap::Args;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
 use super::consent::{self, Allow, Consent};
@@ -54,6 +54,11 @@ pub struct Arguments {
 
 /// How many runs of an environment are looked at.
 const RUNS: usize = 20;
+/// How many where a budget counts, which is that of a month.
+const RUNS_OF_A_MONTH: usize = 100;
+/// For so long after a month began, what AWS tells as spent can be that of the month before: it counts one to three times a day
+/// (<https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html>).
+const STALE: SignedDuration = SignedDuration::from_hours(24);
 /// The fields in which an environment that sleeps differs from one that runs.
 const FIELDS: [&str; 5] = ["desired_count", "running", "suspended", "min", "tags.stack:paused"];
 
@@ -103,6 +108,8 @@ struct State {
     hours: Option<Moment>,
     /// Since when its budget counts, if that is used up.
     used_up: Option<Timestamp>,
+    /// Whether it is not known if the budget is used up.
+    unknown: bool,
 }
 
 /// A run of the history.
@@ -130,7 +137,7 @@ impl Due {
     /// Returns what is due. A pause or a resumption since the hours last began or ended was meant so, and so was making the environment;
     /// a resumption that did not end well is finished. One that is resumed although its budget is used up runs until the next month.
     fn of(state: State, runs: &[Past<'_>]) -> Due {
-        let State { paused, hours, used_up } = state;
+        let State { paused, hours, used_up, unknown } = state;
         let effective = || runs.iter().filter(|run| run.ending != Ending::Failed);
         let last = effective().filter(|run| ["pause", "resume"].contains(&run.command)).max_by_key(|run| run.number);
         let paused_by = last.filter(|run| run.command == "pause").map_or(Why::Hours, |run| run.why);
@@ -141,6 +148,9 @@ impl Due {
         }
         if used_up.is_some_and(|since| !resumed_in_spite(effective(), since)) {
             return if paused.is_some() { check } else { Due::Pause(Why::Budget) };
+        }
+        if unknown && by_budget && paused.is_some() {
+            return check;
         }
         let midway = last.filter(|run| run.command == "resume" && run.ending != Ending::Complete);
         if let Some(run) = midway.filter(|_| hours.is_none_or(|now| now.awake)) {
@@ -228,12 +238,16 @@ impl One {
         let Listed { stack, env, paused, .. } = &self.env;
         let session = session.to(stack, env);
         session.has_history().await?;
-        let (records, _) = session.kept(history::last(&Store::of(&session.cx), RUNS)).await?;
+        let runs = if self.rest.budget.is_some() { RUNS_OF_A_MONTH } else { RUNS };
+        let (records, _) = session.kept(history::last(&Store::of(&session.cx), runs)).await?;
         let runs: Vec<Past<'_>> = records.iter().filter_map(Past::of).collect();
+        let month = month(now);
+        let is_stale = self.is_used_up() && now.duration_since(month) < STALE;
         let state = State {
             paused: paused.map(Pause::of),
             hours: self.rest.awake.as_ref().map(|awake| awake.at(now)),
-            used_up: self.is_used_up().then(|| month(now)),
+            used_up: (self.is_used_up() && !is_stale).then_some(month),
+            unknown: is_stale || self.rest.budget.is_some() && self.spent.is_none(),
         };
         Ok(Due::of(state, &runs))
     }
@@ -411,7 +425,10 @@ mod tests {
                 why: Why::Hours,
                 ending: run.2,
             };
-            Due::of(State { paused, hours: Some(moment), used_up: None }, &runs.iter().enumerate().map(past).collect::<Vec<_>>())
+            Due::of(
+                State { paused, hours: Some(moment), ..State::default() },
+                &runs.iter().enumerate().map(past).collect::<Vec<_>>(),
+            )
         };
         let (complete, partly, failed) = (Ending::Complete, Ending::Partly, Ending::Failed);
         assert_eq!(due(None, asleep, &[(before, "apply", complete)]), Due::Pause(Why::Hours));
@@ -452,7 +469,8 @@ mod tests {
                 why: run.2,
                 ending: Ending::Complete,
             };
-            let state = State { paused: paused.then_some(Pause::Asked), hours, used_up: is_used_up.then_some(month) };
+            let used_up = is_used_up.then_some(month);
+            let state = State { paused: paused.then_some(Pause::Asked), hours, used_up, unknown: false };
             Due::of(state, &runs.iter().enumerate().map(past).collect::<Vec<_>>())
         };
         let (over, under) = (true, false);
@@ -473,6 +491,11 @@ mod tests {
         assert_eq!(due(true, None, under, &[(during, "pause", hours)]), Due::Nothing, "paused by hand");
         assert_eq!(due(true, None, under, &[]), Due::Nothing, "nobody knows why");
         assert_eq!(due(false, None, under, &[(during, "pause", budget), again]), Due::Nothing);
+        // Where nobody knows, it stays as it is.
+        let pause = Past { number: 1, began: during, command: "pause", why: budget, ending: Ending::Complete };
+        let state = State { paused: Some(Pause::Asked), hours: Some(awake), used_up: None, unknown: true };
+        assert_eq!(Due::of(state, &[pause]), Due::Check(budget));
+        assert_eq!(Due::of(State { hours: None, ..state }, &[]), Due::Nothing);
         // There was money again, and then it was used up, too.
         let raised = [(during, "pause", budget), (during, "resume", budget), (during, "pause", hours), (later, "resume", hours)];
         assert_eq!(due(false, None, over, &raised), Due::Pause(budget));

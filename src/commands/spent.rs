@@ -16,8 +16,9 @@ use crate::prices::{Bill, Decimal, HOURS};
 use crate::ui::Color;
 use crate::ui::spent::{Row, Spent};
 
-/// The sorts of charges that are use; all others are told by themselves.
-const USE: [&str; 3] = ["Usage", "DiscountedUsage", "SavingsPlanCoveredUsage"];
+/// The sorts of charges that are use; all others are told by themselves. What a savings plan covers has the price on demand, which the last one
+/// takes away again (<https://docs.aws.amazon.com/cur/latest/userguide/cur-sp.html>).
+const USE: [&str; 4] = ["Usage", "DiscountedUsage", "SavingsPlanCoveredUsage", "SavingsPlanNegation"];
 
 /// The time that is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,7 +60,7 @@ pub enum Mfa {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auditor {
-    /// Who may assume it: names of `users`, ARNs of users and roles, or accounts, all of whose users and roles may that are allowed
+    /// Who may assume it: names of `users`, ARNs of users and, without `mfa`, of roles, or accounts, all of whose users may that are allowed
     /// to there.
     #[schemars(extend("examples" = [["alice"], ["123456789012"]]))]
     pub principals: Vec<String>,
@@ -80,8 +80,8 @@ pub const DEFAULT_EMERGENCY: &str = "PowerUserAccess";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BreakGlass {
-    /// Who may assume it, with MFA: names of `users`, ARNs of users and roles, or accounts, all of whose users and roles may that are
-    /// allowed to there.
+    /// Who may assume it, with MFA: names of `users`, ARNs of users, or accounts, all of whose users may that are allowed to there.
+    /// Sessions of roles have no MFA.
     #[schemars(extend("examples" = [["alice"], ["123456789012"]]))]
     pub principals: Vec<String>,
     /// How long ago they may have signed in with MFA. Default: 1h.

@@ -186,12 +186,13 @@ fn without_region<'a>(usage: &'a str, region: &str) -> &'a str {
     if let Some(rest) = usage.strip_prefix(region).and_then(|rest| rest.strip_prefix('-')) {
         return rest;
     }
-    match usage.split_once('-') {
-        // This one begins in the same way.
-        Some(("KMS", _)) => usage,
-        Some((first, rest)) if first.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) && first.len() <= 5 => rest,
-        _ => usage,
-    }
+    // `EUC1`, `USW2`, `UGE1`, and the first one of all, `EU`; `TS-LoadBalancerUsage` is something else than `LoadBalancerUsage`.
+    let is_region = |word: &str| {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_numbered = word.len() == letters.len() + 1 && (2..=4).contains(&letters.len());
+        word == "EU" || is_numbered && letters.bytes().all(|b| b.is_ascii_uppercase())
+    };
+    usage.split_once('-').filter(|(first, _)| is_region(first)).map_or(usage, |(_, rest)| rest)
 }
 
 impl<'a> Reader<'a> {
@@ -502,6 +503,8 @@ mod tests {
             ("eu-central-1-KMS-Keys", "KMS-Keys"),
             ("EUC1-KMS-Keys", "KMS-Keys"),
             ("KMS-Keys", "KMS-Keys"),
+            ("TS-LoadBalancerUsage", "TS-LoadBalancerUsage"),
+            ("EU-LoadBalancerUsage", "LoadBalancerUsage"),
         ] {
             assert_eq!(without_region(usage, "eu-central-1"), expected);
         }

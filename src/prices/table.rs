@@ -130,6 +130,11 @@ pub fn write(folder: &Path, region: &str, rows: Vec<Row>) -> std::io::Result<Pat
     Ok(path)
 }
 
+/// Checks whether a folder has the table of a region.
+pub fn is_written(folder: &Path, region: &str) -> bool {
+    folder.join(format!("{region}.json")).is_file()
+}
+
 fn tempfile_in(folder: &Path, region: &str) -> std::io::Result<(PathBuf, std::fs::File)> {
     let path = folder.join(format!(".{region}.{}", std::process::id()));
     let file = std::fs::File::create(&path)?;

@@ -170,7 +170,7 @@ result = {
 }
 
 #[test]
-fn principals_that_cannot_be_are_refused_at_their_place() {
+fn principals_that_cannot_be_are_refused() {
     let s = Subject::new(
         "stack: shop
 region: us-east-1

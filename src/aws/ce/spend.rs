@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::errors::failed;
 use crate::aws::Cx;
 use crate::engine::tags::{TAG_ENV, TAG_STACK};
-use crate::engine::{Class, Error, Result};
+use crate::engine::{Error, Result};
 use crate::prices::Decimal;
 
 /// What is asked for: what each use cost when it happened, before anything is spread over a term
@@ -133,8 +133,8 @@ async fn tags(cx: &Cx) -> Result<Option<Vec<CostTag>>> {
     let call = cx.cloud.ce.list_cost_allocation_tags().tag_keys(TAG_STACK).tag_keys(TAG_ENV);
     let known = match call.send().await.map_err(failed("ce:ListCostAllocationTags")) {
         Ok(answer) => answer.cost_allocation_tags.unwrap_or_default(),
-        Err(e) if matches!(e.class, Class::Denied | Class::Invalid) => return Ok(None),
-        Err(e) => return Err(e),
+        // What was paid for is shown all the same.
+        Err(_) => return Ok(None),
     };
     let since = |key: &str| {
         let tag = known.iter().find(|tag| tag.tag_key() == key && *tag.status() == CostAllocationTagStatus::Active)?;

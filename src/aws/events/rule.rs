@@ -20,7 +20,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::proof::digest;
 use crate::engine::tags::TAG_DIGEST;
-use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// The maximum length of a rule's name.
 const NAME: usize = 64;
@@ -208,6 +208,12 @@ async fn observed(cx: &Cx, found: SdkRule, may_be_proven: bool) -> Result<Option
     }))
 }
 
+/// Returns the ARN of a rule of the default bus
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html>).
+fn arn(scope: &Scope, name: &str) -> String {
+    format!("arn:{}:events:{}:{}:rule/{name}", scope.partition, scope.region, scope.account)
+}
+
 /// Writes the digest of the targets.
 async fn prove(cx: &Cx, arn: &str, digest: &str) -> Result<()> {
     let tag = Tag::builder().key(TAG_DIGEST).value(digest).build().map_err(invalid)?;
@@ -321,7 +327,7 @@ impl Resource for EventRule {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let mut rules = candidates(cx).await?;
-        rules.retain(|rule| rule.name().is_none_or(|name| !cx.reads.settled().contains(name)));
+        rules.retain(|rule| rule.arn().is_none_or(|arn| !cx.reads.settled().contains(arn)));
         let may_be_proven = cx.reads.may_ask_index() && rules.len() > READ;
         let all = try_join_all(rules.into_iter().map(|rule| observed(cx, rule, may_be_proven))).await?;
         Ok(all.into_iter().flatten().collect())
@@ -332,10 +338,10 @@ impl Resource for EventRule {
         let mut tags = self.tags.clone();
         // Nothing is written later of one that has none.
         if self.targets.is_empty() {
-            tags.insert(TAG_DIGEST.into(), digest(&name, self)?);
+            tags.insert(TAG_DIGEST.into(), digest(&arn(&cx.scope, &name), self)?);
         }
-        let arn = self.put(cx, &name, Some(to_sdk(&tags)?)).await?;
-        Ok(Live { id: name, arn: arn.ok_or_else(|| incomplete("events:PutRule", "the rule's ARN"))?, unread: false })
+        let made = self.put(cx, &name, Some(to_sdk(&tags)?)).await?;
+        Ok(Live { id: name, arn: made.ok_or_else(|| incomplete("events:PutRule", "the rule's ARN"))?, unread: false })
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -344,11 +350,9 @@ impl Resource for EventRule {
         }
         if diff.touches("targets") {
             // The digest of other targets proves nothing while they change.
-            if diff.changes.iter().any(|change| change.path.starts_with("targets") && change.before.is_some()) {
-                prove(cx, &live.arn, "").await?;
-            }
+            prove(cx, &live.arn, "").await?;
             self.tell(cx, &live.id).await?;
-            prove(cx, &live.arn, &digest(&live.id, self)?).await?;
+            prove(cx, &live.arn, &digest(&live.arn, self)?).await?;
         }
         if let Some(edit) = TagEdit::of(diff, &self.tags) {
             if !edit.write.is_empty() {

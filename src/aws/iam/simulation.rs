@@ -152,7 +152,12 @@ pub async fn simulate(cx: &Cx, principal: &Principal, ask: &Ask) -> Result<Optio
     }
     let entries = ask.context.iter().map(|(key, value)| {
         let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
-        entry.context_key_type(ContextKeyTypeEnum::String).build()
+        let sort = match key.as_str() {
+            "aws:MultiFactorAuthPresent" => ContextKeyTypeEnum::Boolean,
+            "aws:MultiFactorAuthAge" => ContextKeyTypeEnum::Numeric,
+            _ => ContextKeyTypeEnum::String,
+        };
+        entry.context_key_type(sort).build()
     });
     let call = cx.cloud.iam.simulate_principal_policy().policy_source_arn(&principal.arn);
     let call = call.set_action_names(Some(ask.actions.iter().map(|&action| action.to_owned()).collect()));

@@ -224,7 +224,7 @@ async fn changed(session: &Session, rows: &[Row], graph: &Graph, since: Timestam
             session::json(&serde_json::json!({"since": since.to_string(), "changes": told.collect::<Vec<_>>()}))?
         }
         _ if changes.is_empty() => {
-            format!("No group, user or role of this environment was changed since {since}.\n")
+            format!("CloudTrail knows no change of the groups, users and roles that this environment has, since {since}.\n")
         }
         Format::Markdown => {
             let row = |one: &Change| format!("| {} | {} | {} | {} |\n", one.deed.at, one.deed.by, one.deed.event, one.of);

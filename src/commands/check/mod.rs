@@ -20,6 +20,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::control::{self, Control, Standard, View};
 use crate::aws::registry;
 use crate::config;
+use crate::engine::plan;
 use crate::ui::check::{self, Elsewhere, Listed, Rule, Severity};
 use crate::ui::{self, Color, Look};
 
@@ -169,11 +170,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let wanted = Wanted { severity: arguments.severity, production: arguments.production, all: arguments.all, today };
     let verdicts = match &mut own {
-        Some(own) => own.judge(&rules::input(
-            &loaded,
-            &stack_file::offline(&loaded)?,
-            arguments.plan.as_deref().map(read_plan).transpose()?,
-        ))?,
+        Some(own) => {
+            let plan = arguments.plan.as_deref().map(|path| read_plan(path, &loaded)).transpose()?;
+            own.judge(&rules::input(&loaded, &stack_file::offline(&loaded)?, arguments.production, plan))?
+        }
         None => Vec::new(),
     };
     let checking = Checking { file, text: &text, schema: &schema, wanted, live: live.as_ref(), verdicts: &verdicts };
@@ -192,13 +192,23 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(if checked.findings.is_empty() { Exit::Ok } else { Exit::Changes })
 }
 
-/// Reads a plan for rules.
-fn read_plan(path: &Path) -> Result<serde_json::Value> {
+/// Reads a plan for rules: one of this file, as this `stack` writes it.
+fn read_plan(path: &Path, loaded: &config::Loaded) -> Result<serde_json::Value> {
     let wrong = |why: String| {
-        Stop::message(format!("`{}` is not a plan: {why}", path.display()), "`stack plan --json > plan.json` writes one")
+        Stop::message(format!("`{}` is no plan for rules: {why}", path.display()), "`stack plan --json > plan.json` writes one")
     };
     let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))
+    let plan: serde_json::Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    if plan["version"] != plan::VERSION || !plan["changes"].is_array() {
+        return Err(wrong(format!("it has no `changes` of version {}", plan::VERSION)));
+    }
+    let stack = &loaded.stack;
+    for (key, here) in [("stack", stack.stack.as_str()), ("env", &loaded.env), ("region", &stack.region)] {
+        if plan[key] != here {
+            return Err(wrong(format!("its `{key}` is {}, and that of the file is `{here}`", plan[key])));
+        }
+    }
+    Ok(plan)
 }
 
 /// Runs the tests of rules.

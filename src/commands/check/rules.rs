@@ -23,6 +23,8 @@ const TESTS: &str = "_test.rego";
 const DENY: &str = "data.stack.deny";
 /// The package of rules, as the language writes it.
 const PACKAGE: &str = "data.stack";
+/// What rules begin with that look as if they were asked for.
+const UNASKED: &[&str] = &["deny", "denies", "warn", "violation"];
 /// What tests begin with.
 const TEST: &str = "test_";
 
@@ -89,7 +91,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         let before = all.len();
-        for entry in WalkDir::new(path).sort_by_file_name() {
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry = entry.map_err(|e| wrong(e.to_string()))?;
             if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == EXTENSION) {
                 all.push(entry.into_path());
@@ -104,10 +106,10 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Returns the names of tests in a text.
-fn tests(text: &str) -> impl Iterator<Item = &str> {
-    let name = |line: &str| line.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(line.len());
-    text.lines().filter(|line| line.starts_with(TEST)).map(move |line| &line[..name(line)])
+/// Returns the names at the beginning of lines that begin with one of these words.
+fn names<'a>(text: &'a str, words: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    let end = |line: &str| line.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(line.len());
+    text.lines().filter(|line| words.iter().any(|word| line.starts_with(word))).map(move |line| &line[..end(line)])
 }
 
 impl Rules {
@@ -127,12 +129,22 @@ impl Rules {
                 .add_policy(name.clone(), text.clone())
                 .map_err(|e| Stop::message(format!("`{name}` is not Rego: {}", said(&e)), "fix it; `opa check` says more"))?;
             if name.ends_with(TESTS) {
-                found.extend(tests(&text).map(|test| (format!("{package}.{test}"), file.clone())));
-            } else if package != PACKAGE && !package.starts_with(&format!("{PACKAGE}.")) {
-                let at = package.trim_start_matches("data.");
+                found.extend(names(&text, &[TEST]).map(|test| (format!("{package}.{test}"), file.clone())));
+                continue;
+            }
+            let at = package.trim_start_matches("data.");
+            if package != PACKAGE && !package.starts_with(&format!("{PACKAGE}.")) {
                 return Err(Stop::message(
                     format!("`{name}` has the package `{at}`, whose rules nobody asks for"),
                     "write `package stack`, or `package stack.NAME` for what such rules import",
+                ));
+            }
+            // As others call what is not allowed: it would be written for nothing.
+            let unasked = names(&text, UNASKED).find(|rule| package != PACKAGE || *rule != "deny");
+            if let Some(rule) = unasked {
+                return Err(Stop::message(
+                    format!("`{name}` has a rule `{rule}` in the package `{at}`, and nobody asks for it"),
+                    "only `deny` of the package `stack` is asked for",
                 ));
             }
         }
@@ -193,7 +205,7 @@ pub(super) fn beside(file: &str, loaded: &Loaded) -> Vec<PathBuf> {
 }
 
 /// Returns what rules get: what the file is about, each object that it describes, and a plan, if there is one.
-pub(super) fn input(loaded: &Loaded, graph: &Graph, plan: Option<Value>) -> Value {
+pub(super) fn input(loaded: &Loaded, graph: &Graph, production: bool, plan: Option<Value>) -> Value {
     let objects = graph.nodes().map(|node| {
         let Key { kind, name } = &node.key;
         json!({"key": node.key.to_string(), "kind": kind, "name": name, "section": node.origin, "fields": &*node.desired})
@@ -202,7 +214,7 @@ pub(super) fn input(loaded: &Loaded, graph: &Graph, plan: Option<Value>) -> Valu
         "stack": loaded.stack.stack,
         "env": loaded.env,
         "region": loaded.stack.region,
-        "production": loaded.stack.production,
+        "production": production || loaded.stack.production,
         "objects": objects.collect::<Vec<_>>(),
         "plan": plan,
     })
@@ -285,6 +297,10 @@ test_wrong if count(stack.deny) == 1 with input as {"production": false}
         assert!(refused(&[("a.rego", "package stack\n\ndeny contains")], &json!({})).contains("a.rego` is not Rego"));
         assert!(refused(&[("a.rego", "package main\n")], &json!({})).contains("has the package `main`"));
         assert!(refused(&[("a.txt", "")], &json!({})).contains("it has no files `*.rego`"));
+        let below = "package stack.network\n\ndeny contains \"x\"\n";
+        assert!(refused(&[("a.rego", below)], &json!({})).contains("has a rule `deny` in the package `stack.network`"));
+        let other = "package stack\n\ndeny_public contains \"x\"\n";
+        assert!(refused(&[("a.rego", other)], &json!({})).contains("has a rule `deny_public`"));
         let odd = "package stack\n\ndeny contains {\"message\": \"x\"}\n";
         assert!(refused(&[("a.rego", odd)], &json!({})).contains("missing field `id`"));
         let no_set = "package stack\n\ndeny := true\n";

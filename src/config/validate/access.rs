@@ -24,10 +24,10 @@ pub(super) fn access(checks: &mut Checks<'_>) {
         self::pipeline(checks, &path, pipeline);
     }
     if let Some(auditor) = &stack.access.auditor {
-        principals(checks, "access.auditor", &auditor.principals);
+        principals(checks, "access.auditor", &auditor.principals, auditor.mfa);
     }
     if let Some(emergency) = &stack.access.break_glass {
-        principals(checks, "access.break_glass", &emergency.principals);
+        principals(checks, "access.break_glass", &emergency.principals, true);
         // AWS's age is in seconds; a password and a code take some to type.
         checks.within("access.break_glass.mfa_age", Some(emergency.mfa_age), 60, 129_600);
         managed(checks, "access.break_glass", emergency.rights());
@@ -90,10 +90,10 @@ fn managed(checks: &mut Checks<'_>, path: &str, rights: Rights<'_>) {
 }
 
 /// Checks who may assume a role.
-fn principals(checks: &mut Checks<'_>, path: &str, named: &[String]) {
+fn principals(checks: &mut Checks<'_>, path: &str, named: &[String], mfa: bool) {
     if named.is_empty() {
         let message = format!("`{path}` does not say who may assume the role");
-        let help = "add `principals: [USER]`, the ARN of a user or role, or an account";
+        let help = "add `principals: [USER]`, the ARN of a user, or an account";
         checks.at(&format!("{path}.principals"), "nobody", Diagnostic::error("missing", message).help(help));
     }
     let stack = checks.stack;
@@ -106,6 +106,17 @@ fn principals(checks: &mut Checks<'_>, path: &str, named: &[String]) {
                 a[5] == "root" || ["user/", "role/"].iter().any(|sort| a[5].len() > sort.len() && a[5].starts_with(sort));
             a[2] == "iam" && a[3].is_empty() && is_in_account && is_one && !a[5].contains('*')
         });
+        // What `AssumeRole` hands out says nothing of MFA
+        // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html>).
+        if mfa && fits && one.contains(":role/") {
+            let message = format!("`{}` is a role, whose sessions have no MFA: it could not assume this one", short(one));
+            checks.at(
+                &place,
+                "without MFA",
+                Diagnostic::error("wrong-principal", message).help("name its users, or their account"),
+            );
+            continue;
+        }
         if is_account || fits || stack.access.users.contains_key(one) {
             continue;
         }
@@ -118,9 +129,7 @@ fn principals(checks: &mut Checks<'_>, path: &str, named: &[String]) {
             let known = suggest::help(one, users, "the users are");
             (
                 format!("`{}` is no user of this file, no account and no ARN of a user or role", short(one)),
-                known.unwrap_or_else(|| {
-                    "write `arn:aws:iam::ACCOUNT:user/NAME` or `role/NAME`, or an account's 12 digits".to_owned()
-                }),
+                known.unwrap_or_else(|| "write `arn:aws:iam::ACCOUNT:user/NAME`, or an account's 12 digits".to_owned()),
             )
         };
         checks.at(&place, "nobody", Diagnostic::error("wrong-principal", message).help(help));
