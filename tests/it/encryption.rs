@@ -116,7 +116,7 @@ fn alias_of_another_environment_is_not_the_stacks() {
     assert_eq!(s.account.inventory("keyed", "blue"), json!({}));
 }
 
-const SITE: &str = "stack: site\nregion: us-east-1\nnetwork: { zones: 2, nat: single }\nservices: { web: { image: \"nginx:1.27\", port: 80, routes: [\"/*\"] } }\nload_balancer: { certificate: certificates.web }\nexisting: { zones: { main: site.example } }\n";
+const SITE: &str = "stack: site\nregion: us-east-1\nalarms: off\nnetwork: { zones: 2, nat: single }\nservices: { web: { image: \"nginx:1.27\", port: 80, routes: [\"/*\"] } }\nload_balancer: { certificate: certificates.web }\nexisting: { zones: { main: site.example } }\n";
 
 fn site(names: &str) -> String {
     format!("{SITE}certificates: {{ web: {{ domain: www.site.example, names: [{names}], zone: existing.zones.main }} }}\n")

@@ -36,7 +36,6 @@ fn file(theirs: &Value, bucket: &str) -> String {
         r#"
 stack: guest
 region: us-east-1
-alarms: off
 existing:
   network: {{ vpc: {}, public: [{}, {}], app: [{}, {}] }}
   zones: {{ main: example.com }}

@@ -494,7 +494,9 @@ fn permission(call: &Call) -> String {
         ("route53", "POST") if path.contains("/rrset") => "ChangeResourceRecordSets",
         _ => &call.operation,
     };
-    format!("{}:{name}", call.service)
+    // What is signed with another name than IAM has for the service.
+    let service = if call.service == "monitoring" { "cloudwatch" } else { &call.service };
+    format!("{service}:{name}")
 }
 
 /// Everything that is sent on the way up and down, through every edit of a number of fields, is asked about beforehand.

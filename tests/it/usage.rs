@@ -8,6 +8,7 @@ use crate::support::subject::{DESTROY, Subject};
 const FILE: &str = r#"
 stack: shop
 region: us-east-1
+alarms: off
 network: { zones: 2, nat: none }
 services: { web: { image: "nginx:1.27", port: 80, routes: [/*], public: true } } # the shop
 resources:
