@@ -48,6 +48,7 @@ services:
     port: 80
     routes: ["/*"]
     uses: [existing.databases.legacy]
+alarms: off
 "#,
         theirs["vpc"].as_str().unwrap(),
         subnet(0),
