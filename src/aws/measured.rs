@@ -22,6 +22,8 @@ const HOUR: i32 = 3_600;
 const DAY: i32 = 86_400;
 /// The hours of a month, as prices have them.
 const MONTH: f64 = 730.0;
+/// In so many days, today included, S3 has told the size of a bucket at least once.
+const LATEST: usize = 4;
 /// AWS counts gigabytes in powers of two.
 const GIBIBYTE: f64 = (1_u64 << 30) as f64;
 
@@ -254,7 +256,8 @@ fn of_key(key: Key, hourly: &[Series<'_>], daily: &[Series<'_>], hours: u32) -> 
         Key::Transfer => (monthly(sum(&of_all)) / GIBIBYTE, format!("{}, which counts both directions", names(&all))),
         Key::Nat | Key::Logs => (monthly(sum(&of_all)) / GIBIBYTE, names(&all)),
         Key::Files => {
-            let latest = |points: &[Option<f64>]| points.iter().rev().flatten().next().copied().unwrap_or(0.0);
+            // One that is empty is not reported any more.
+            let latest = |points: &[Option<f64>]| points.iter().rev().take(LATEST).flatten().next().copied().unwrap_or(0.0);
             let kept: f64 = all.iter().map(|(_, points)| latest(points)).sum();
             (kept / GIBIBYTE / each, format!("{} of the last day{}", names(&all), mean(objects)))
         }

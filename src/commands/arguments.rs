@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::stop::{Exit, Result, Stop};
 use crate::{aws, config, local, ui};
@@ -207,6 +207,17 @@ fn endpoint(url: &str) -> Result<String, String> {
 /// Reads a time, such as `30m`.
 pub fn time(text: &str) -> Result<config::Duration, String> {
     text.parse().map_err(|wrong: config::values::Wrong| wrong.to_string())
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For a document or a review
+    Markdown,
 }
 
 /// Reads a moment with its zone, as of RFC 3339, to the second.

@@ -1,6 +1,6 @@
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, Format, StackFile};
 use super::price::{Pricing, billed};
 use super::savings::{self, Wanted};
 use super::session;
@@ -55,13 +55,6 @@ pub struct Arguments {
     format: Format,
     #[command(flatten)]
     aws: Aws,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-    Markdown,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, Format, StackFile};
 use super::edited::{self, Edit, placed};
 use super::price::billed;
 use super::session::{self, Session};
@@ -41,13 +41,6 @@ pub struct Arguments {
     /// Output format
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-    Markdown,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {

@@ -160,7 +160,16 @@ fn read(region: &str, folder: Option<&PathBuf>) -> Option<Table> {
     let mut table = Table::new(embedded.map(|file| file.rows).unwrap_or_default());
     if let Some(own) = own {
         table.updated = latest(&own.rows);
-        table.rates.extend(Table::new(own.rows).rates);
+        for (key, mut rate) in Table::new(own.rows).rates {
+            let known = table.rates.get(&key);
+            if known.is_some_and(|known| known.read() > rate.read()) {
+                continue; // This program is newer than the file.
+            }
+            if let Some(allowance) = known.and_then(|known| known.rows.first()).filter(|row| row.is_allowance()) {
+                rate.allow(allowance);
+            }
+            table.rates.insert(key, rate);
+        }
     }
     Some(table)
 }
@@ -213,6 +222,21 @@ impl Rate {
     /// Returns the price of the first unit that costs something, and its row.
     pub fn first(&self) -> Option<&Row> {
         self.rows.iter().find(|row| !row.is_allowance()).or(self.rows.first())
+    }
+
+    /// Returns the latest day on which a row was read.
+    fn read(&self) -> Option<&str> {
+        self.rows.iter().filter_map(|row| row.read.as_deref()).max()
+    }
+
+    /// Has units be free that are so for an organization in all regions together: the price list has them elsewhere.
+    fn allow(&mut self, allowance: &Row) {
+        let Some(to) = allowance.to.filter(|_| self.allowance().is_none()) else { return };
+        self.rows.retain(|row| row.to.is_none_or(|end| end > to));
+        for row in self.rows.iter_mut().filter(|row| row.from < to) {
+            row.from = to;
+        }
+        self.rows.insert(0, allowance.clone());
     }
 
     /// Returns how many units are free in a month, for all accounts of an organization together.
@@ -286,6 +310,24 @@ mod tests {
         std::fs::write(folder.join("eu-central-1.json"), "{").unwrap();
         assert!(read("eu-central-1", Some(&folder)).is_none());
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn an_allowance_stays_and_an_older_row_does_not_count() {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let rows = |usd: &str, read: &str| -> Vec<Row> {
+            let row = |from: &str, to: Option<&str>, usd: &str| serde_json::json!({"service": "AmazonCloudWatch", "usage": "CloudWatch-Alarm-Month", "unit": "alarm", "from": from, "to": to, "usd": usd, "read": read});
+            serde_json::from_value(serde_json::json!([row("0", Some("100"), usd), row("100", None, "0.05")])).unwrap()
+        };
+        let price = |alarms, free| {
+            let table = super::read("us-east-1", Some(&folder)).unwrap();
+            table.rate("AmazonCloudWatch", "CloudWatch-Alarm-Month").unwrap().price(Decimal::of(alarms), free).unwrap().plain()
+        };
+        write(&folder, "us-east-1", rows("0.20", "2099-01-01")).unwrap();
+        assert_eq!([price(12, false), price(12, true), price(110, true)], ["2.40", "0.40", "18.50"]);
+        write(&folder, "us-east-1", rows("0.20", "2020-01-01")).unwrap();
+        assert_eq!([price(12, false), price(12, true)], ["1.20", "0.20"]);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -9,7 +9,9 @@ use crate::support::stacks::published;
 use crate::support::subject::Subject;
 
 fn generated(services: usize) -> String {
-    let mut text = "stack: many\nregion: us-east-1\nnetwork: { zones: 3 }\nservices:\n".to_owned();
+    // Whoever is told has more objects that are read.
+    let head = "stack: many\nregion: us-east-1\nalarms: { email: [ops@example.com] }\nnetwork: { zones: 3 }\nservices:\n";
+    let mut text = head.to_owned();
     for n in 0..services {
         text += &format!(
             "  s{n}:\n    image: nginx:1.27\n    port: 8080\n    routes: [\"/s{n}/*\"]\n    scale: {{ min: 1, max: 2 }}\n"
@@ -61,7 +63,10 @@ fn digests_in_tags_spare_calls_and_hide_no_deployment() {
     };
     let (tasks, groups, said) = asked(&[]);
     assert_eq!((tasks, groups), (0, 0));
-    assert!(said.contains("`attributes` of 22 `elbv2.target_group`. `--exact` reads them"), "{said}");
+    assert!(
+        said.contains("`attributes` of 22 `elbv2.target_group`, `targets` of 25 `events.rule`. `--exact` reads them"),
+        "{said}"
+    );
     let (tasks, groups, said) = asked(&["--exact"]);
     assert_eq!((tasks, groups), (22, 22));
     assert!(!said.contains("digest"), "{said}");
@@ -88,7 +93,7 @@ result = None
 
 /// In the region of CloudFront's own objects, and in another one.
 #[test]
-fn plan_of_the_reference_stack_is_at_most_80_calls() {
+fn plan_of_the_reference_stack_is_at_most_70_calls() {
     let text = std::fs::read_to_string(published("stacks/webapp.yaml")).unwrap();
     for region in ["us-east-1", "eu-central-1"] {
         let s = Subject::new(&text.replace("region: us-east-1", &format!("region: {region}")));
@@ -97,7 +102,9 @@ fn plan_of_the_reference_stack_is_at_most_80_calls() {
         s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
         let calls = s.proxy.take();
         println!("the reference stack in {region}: {} calls {:#?}", calls.len(), counts(&calls));
-        assert!(calls.len() <= 80, "{} calls: {:#?}", calls.len(), counts(&calls));
+        // Elsewhere one more: the index of the region that CloudFront lives in.
+        let most = if region == "us-east-1" { 70 } else { 71 };
+        assert!(calls.len() <= most, "{} calls: {:#?}", calls.len(), counts(&calls));
         let known = counts(&calls);
         assert_eq!(known["tagging:GetResources"], if region == "us-east-1" { 2 } else { 3 });
     }

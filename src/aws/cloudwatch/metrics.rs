@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy, StatusCode};
 use aws_smithy_types::DateTime;
 
 use crate::aws::Clients;
+use crate::aws::call::error::incomplete;
 use crate::aws::cloudwatch::errors::failed;
 use crate::engine::Result;
 
@@ -79,7 +80,7 @@ pub async fn values(cloud: &Clients, wanted: &[Wanted<'_>], end: i64, minutes: u
 /// for each region, or for each five hundred metrics.
 ///
 /// # Errors
-/// When CloudWatch cannot be asked.
+/// When CloudWatch cannot be asked, or does not answer about one of them.
 pub async fn series(cloud: &Clients, wanted: &[Wanted<'_>], span: &Span) -> Result<Vec<Vec<Option<f64>>>> {
     let (start, end) = (span.start(), span.end);
     let mut by_region: BTreeMap<&str, Vec<(usize, &Wanted<'_>)>> = BTreeMap::new();
@@ -97,6 +98,10 @@ pub async fn series(cloud: &Clients, wanted: &[Wanted<'_>], span: &Span) -> Resu
             while let Some(page) = pages.next().await {
                 let page = page.map_err(failed("cloudwatch:GetMetricData"))?;
                 for result in page.metric_data_results() {
+                    // The question was answered, and this part of it was not.
+                    if matches!(result.status_code(), Some(StatusCode::InternalError | StatusCode::Forbidden)) {
+                        return Err(incomplete("cloudwatch:GetMetricData", "the values of a metric"));
+                    }
                     let at = result.id().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
                     let Some(points) = at.and_then(|at| out.get_mut(at)) else { continue };
                     for (time, value) in result.timestamps().iter().zip(result.values()) {

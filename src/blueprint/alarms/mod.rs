@@ -25,7 +25,6 @@ use crate::aws::events::EventRule;
 use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
 use crate::config::alarms::Alarms;
-use crate::config::budget::Budget;
 use crate::engine::{Error, Graph, Node, Ref, Resource, Scope, lies_in};
 use table::Watch;
 
@@ -142,11 +141,8 @@ pub fn expand(
     let parts = Parts { graph, balancer, scope: facts.scope };
     let (found, reported) = (parts::all(&parts), reports::all(&parts));
     problems.extend(turns_off_nothing(section, stack, &found, &reported));
-    let reported = reports::wanted(reported, section);
-    let is_told = stack.budget.as_ref().is_some_and(Budget::tells_alarms);
-    if found.is_empty() && reported.is_empty() && !section.tells() && !is_told {
-        return Ok(None); // There is nothing to tell.
-    }
+    // What an account has few of, subscriptions to events and rules of EventBridge, is taken only where someone hears of it.
+    let reported = if section.tells() { reports::wanted(reported, section) } else { Vec::new() };
     let topic = topic(graph, section, stack, &reported, facts)?;
     if let Some(topic) = &topic {
         reports::tell(graph, &reported, topic)?;
@@ -155,7 +151,8 @@ pub fn expand(
     actions.extend(topic.as_ref().map(|topic| topic.clone().attr("arn").to_string()));
     let is_off = |path: &str| section.off.iter().any(|off| lies_in(path, off));
     let wanted = |one: Found| Some((section.threshold(one.watch.path).filter(|_| !is_off(&one.path()))?, one));
-    let wanted: Vec<(f64, Found)> = found.into_iter().filter_map(wanted).collect();
+    let found = found.into_iter().filter(|one| section.tells() || one.counted_by.is_none());
+    let wanted: Vec<(f64, Found)> = found.filter_map(wanted).collect();
     let together = together::of(&wanted, section);
     for (threshold, one) in &wanted {
         if let Some((name, rule)) = &one.counted_by {
@@ -172,7 +169,7 @@ pub fn expand(
     Ok(topic)
 }
 
-/// Adds the topic with its subscriptions, unless only those of others are told.
+/// Adds the topic with its subscriptions, unless only those of others are told, or nobody is.
 fn topic(
     graph: &mut Graph,
     section: &Alarms,
@@ -180,10 +177,10 @@ fn topic(
     reported: &[reports::Reported],
     facts: &Facts<'_>,
 ) -> Result<Option<Ref<Topic>>, Error> {
-    if !section.has_topic() {
+    let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
+    if !section.has_topic() || !section.tells() && budget.is_none() {
         return Ok(None);
     }
-    let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
     let mut publishers = vec![publish(facts.scope)];
     publishers.extend(reports::publishers(reported, stack.access.break_glass.is_some(), facts.scope));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));

@@ -89,7 +89,7 @@ fn a_word_turns_an_alarm_off_and_a_number_moves_it() {
     };
     let whole = all(EVERYTHING);
     let text = with(
-        "alarms: { services: { cpu: 70, memory: off }, databases: { storage_free: 20 }, queues: { age: 1h }, off: [services.worker, caches.pages.cpu, databases.main.replicas] }",
+        "alarms: { email: [ops@example.com], services: { cpu: 70, memory: off }, databases: { storage_free: 20 }, queues: { age: 1h }, off: [services.worker, caches.pages.cpu, databases.main.replicas] }",
     );
     let some = all(&text);
     assert_eq!((some["service-web-cpu"], some["queue-orders-age"]), (70.0, 3600.0));
@@ -127,8 +127,10 @@ fn topics_of_others_need_no_topic() {
     assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"] }}")), (0, 1));
     assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"], email: [a@example.com] }}")), (1, 2));
     assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"], https: [\"https://ops.example.com/x\"] }}")), (1, 2));
-    assert_eq!(with("alarms: {}"), (1, 1));
-    assert_eq!(with(""), (1, 1));
+    // What nobody hears needs no topic; a budget can be all that tells it.
+    assert_eq!(with("alarms: {}"), (0, 0));
+    assert_eq!(with(""), (0, 0));
+    assert_eq!(with("budget: { monthly: 300, topic: alarms }"), (1, 1));
     assert_eq!(with("alarms: off"), (0, 0));
 }
 
@@ -153,6 +155,26 @@ fn alarms_may_publish_to_their_topic() {
     assert_eq!(statement["Principal"], json!({"Service": "cloudwatch.amazonaws.com"}));
     assert_eq!(statement["Condition"]["ArnLike"]["aws:SourceArn"], "arn:aws:cloudwatch:us-east-1:123456789012:alarm:*");
     assert_eq!(topic.desired["kms_key"], "");
+}
+
+/// Alarms without anyone who is told are only that: an account has 20 subscriptions to events of RDS and 300 rules.
+#[test]
+fn alarms_that_tell_nobody_take_nothing_else() {
+    let kinds = |section: &str| {
+        let graph = expanded(&EVERYTHING.replace("alarms: { email: [ops@example.com] }", section)).unwrap();
+        let all = graph.nodes().filter(|node| node.origin == ORIGIN).map(|node| node.key.kind.clone());
+        all.collect::<std::collections::BTreeSet<String>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(""), ["cloudwatch.alarm"]);
+    let told = [
+        "cloudwatch.alarm",
+        "cloudwatch.composite_alarm",
+        "events.rule",
+        "rds.event_subscription",
+        "sns.subscription",
+        "sns.topic",
+    ];
+    assert_eq!(kinds("alarms: { email: [ops@example.com] }"), told);
 }
 
 /// Databases and their parameter groups report to the topic, which lets RDS in, unless that is off.

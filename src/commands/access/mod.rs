@@ -3,7 +3,7 @@
 mod questions;
 mod table;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use self::questions::{KINDS, Question};
 use self::table::Row;
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, Format, StackFile};
 use super::session::{self, Session};
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
@@ -54,16 +54,6 @@ pub struct Arguments {
     /// Print the answers as JSON, as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-    /// For a document
-    Markdown,
 }
 
 /// Reads the beginning of a time: a day, a moment, or how long ago it was.
