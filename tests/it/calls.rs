@@ -70,6 +70,19 @@ fn digests_in_tags_spare_calls_and_hide_no_deployment() {
     let (tasks, groups, said) = asked(&["--exact"]);
     assert_eq!((tasks, groups), (22, 22));
     assert!(!said.contains("digest"), "{said}");
+    // What someone has a rule tell is seen by whoever asks for everything.
+    let tell = r#"
+events = client("events")
+topic = client("sns").list_topics()["Topics"][0]["TopicArn"]
+result = events.put_targets(Rule="many-restarts-s7", Targets=[{"Id": "theirs", "Arn": topic}])["FailedEntryCount"]
+"#;
+    s.account.boto3(tell, &serde_json::json!(null));
+    let (_, _, said) = asked(&[]);
+    assert!(said.contains("`targets` of 25 `events.rule`") && !said.contains("restarts-s7"), "{said}");
+    let (_, _, said) = asked(&["--exact"]);
+    assert!(said.contains("restarts-s7") && said.contains("theirs"), "{said}");
+    s.apply();
+    s.assert_in_step();
     // A pipeline copies the newest revision, tags and all, and deploys another image.
     let deploy = r#"
 ecs = client("ecs")
