@@ -17,7 +17,7 @@ use crate::support::faults::{Rough, Seen, seed};
 use crate::support::kinds::kinds;
 use crate::support::proxy::{Fault, counts};
 use crate::support::run::EVERYTHING;
-use crate::support::stacks::{STACK, TYPICAL, published};
+use crate::support::stacks::{STACK, TYPICAL, unwatched};
 use crate::support::subject::{DESTROY, Subject};
 
 /// How often a command is run until it is through. The end says "run the same command again", and that is tested too.
@@ -88,7 +88,7 @@ fn stack_survives_failing_calls() {
             let percent = percent.parse().expect("STACK_FAULTS is a number of percent");
             let mut seen = Seen::new();
             for file in TYPICAL {
-                let text = std::fs::read_to_string(published(file)).unwrap();
+                let text = unwatched(file);
                 let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).unwrap().trim().to_owned();
                 for (what, n) in endures(aws, 0.0, &text, &name, percent, Duration::from_secs(5)) {
                     *seen.entry(what).or_default() += n;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::faults::Choices;
 use crate::support::kinds::kinds;
-use crate::support::stacks::{TYPICAL, published};
+use crate::support::stacks::{TYPICAL, unwatched};
 use crate::support::subject::{APPLY, DESTROY, Subject, run_and_kill_when};
 
 /// One kill of a command.
@@ -42,7 +42,7 @@ struct Whole {
 
 impl Whole {
     fn of(file: &str) -> Whole {
-        let text = std::fs::read_to_string(published(file)).unwrap();
+        let text = unwatched(file);
         let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).unwrap().trim().to_owned();
         let s = Subject::new(&text);
         s.place.stack(APPLY).ok();

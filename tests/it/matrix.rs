@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::stacks::published;
+use crate::support::stacks::unwatched;
 use crate::support::subject::Subject;
 
 /// A change by another client.
@@ -305,7 +305,7 @@ fn named(said: &Value) -> Vec<String> {
 
 #[test]
 fn every_weakening_of_the_reference_stack_is_seen() {
-    let s = Subject::new(&std::fs::read_to_string(published("stacks/webapp.yaml")).unwrap());
+    let s = Subject::new(&unwatched("stacks/webapp.yaml"));
     s.apply();
     let run = |script: &str| s.account.boto3(&format!("{FIND}{script}"), &json!(null));
     let plan = |more: &[&str]| {

@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::support::proxy::Fault;
-use crate::support::stacks::published;
+use crate::support::stacks::unwatched;
 use crate::support::subject::Subject;
 
 fn small() -> String {
-    std::fs::read_to_string(published("stacks/small.yaml")).unwrap()
+    unwatched("stacks/small.yaml")
 }
 
 /// Foreign objects, each tagged as the stack's with a key that the file does not have.

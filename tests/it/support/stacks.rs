@@ -63,6 +63,12 @@ pub fn published(file: &str) -> String {
     root().join(file).display().to_string()
 }
 
+/// The text of a published stack file without alarms: AWS takes three of those in a second, which makes long tests longer and has tests of
+/// its own.
+pub fn unwatched(file: &str) -> String {
+    std::fs::read_to_string(published(file)).unwrap() + "\nalarms: off\n"
+}
+
 /// Every Rust file in a folder and the folders below it.
 pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();
