@@ -21,6 +21,7 @@ SECONDS = {
     "rds.create-multi-az": 1050,
     "rds.back-up": 90,  # the first backup, after a database with backups was created
     "rds.modify": 240,
+    "rds.promote": 300,  # "a few minutes" and a reboot (RDS user guide, USER_ReadRepl.Promote)
     "rds.rename": 600,  # "effective in about 10 minutes" (RDS user guide, USER_RenameInstance)
     "rds.delete": 300,
     "rds.stop": 240,

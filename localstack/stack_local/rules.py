@@ -150,7 +150,7 @@ def _iops(engine: str, kind: str, storage: int, asked: int | None) -> int:
 
 @learns("rds:CreateDBInstanceReadReplica")
 def _(ask: Ask, answer: dict) -> None:
-    source = ask.here["rds.instance"].get(_name(ask["SourceDBInstanceIdentifier"]), {})
+    source = _source_of(ask)
     inherited = {
         key: source.get(key, default)
         for key, default in (("engine", ""), ("version", ""), ("storage", 0), ("type", ""), ("iops", 0), ("group", ""))
@@ -244,7 +244,10 @@ def _(ask: Ask, answer: dict) -> None:
 
 
 def _source_of(ask: Ask) -> dict:
-    return ask.here["rds.instance"].get(_name(ask["SourceDBInstanceIdentifier"]), {})
+    """What is known of the source of a replica, which an ARN may name in another region."""
+    parts = ask["SourceDBInstanceIdentifier"].split(":")
+    place = ask.memory.at(parts[4], parts[3]) if parts[0] == "arn" and len(parts) > 6 else ask.here
+    return place["rds.instance"].get(_name(ask["SourceDBInstanceIdentifier"]), {})
 
 
 @rule(

@@ -1,5 +1,6 @@
 """Secrets Manager: LocalStack's, with secrets that RDS keeps and rotates by itself, and says so."""
 
+import copy
 import json
 import logging
 import threading
@@ -7,6 +8,8 @@ import uuid
 
 from localstack.aws.connect import connect_to
 from moto.secretsmanager import secretsmanager_backends
+from moto.secretsmanager.exceptions import OperationNotPermittedOnReplica
+from moto.secretsmanager.models import ReplicaSecret
 
 from stack_local import managed_secrets
 from stack_local.core import Call, Operations, fault, now
@@ -16,9 +19,13 @@ operations = Operations("secretsmanager")
 _log = logging.getLogger(__name__)
 
 
+def _secret(call: Call):
+    return secretsmanager_backends[call.account][call.region].secrets.get(call["SecretId"])
+
+
 def _managed(call: Call):
     """The secret, when a service keeps it."""
-    secret = secretsmanager_backends[call.account][call.region].secrets.get(call["SecretId"])
+    secret = _secret(call)
     return secret if secret is not None and secret.owning_service else None
 
 
@@ -53,9 +60,44 @@ def cancel_rotate_secret(call: Call) -> dict:
     return {"ARN": secret.arn, "Name": secret.name, "VersionId": secret.default_version_id}
 
 
+@operations.on("ReplicateSecretToRegions")
+def replicate(call: Call) -> dict:
+    secret = _secret(call)
+    if secret is not None and secret.owning_service:
+        # Secrets Manager User Guide, "Secrets managed by other AWS services": what a service keeps, it alone changes; the words are ours.
+        raise fault("InvalidRequestException", "You can't replicate a secret that is managed by another service.")
+    for wanted in call["AddReplicaRegions"]:
+        if any(copied.region == wanted["Region"] for copied in getattr(secret, "replicas", [])):
+            # The words are ours.
+            raise fault("InvalidParameterException", f"Secret is already replicated to region {wanted['Region']}.")
+    return call.stock()
+
+
+@operations.on("StopReplicationToReplica")
+def stop_replication(call: Call) -> dict:
+    """ "Removes the link between the replica secret and the primary secret and promotes the replica to a primary secret in the
+    replica Region. You must call this operation from the Region in which you want to promote the replica" (API reference)."""
+    copied = _secret(call)
+    if copied is None:
+        return call.stock()
+    if not isinstance(copied, ReplicaSecret):
+        # The words are ours.
+        raise fault("InvalidRequestException", "Operation is only permitted on a replica secret.")
+    source, store = copied.source, secretsmanager_backends[call.account][call.region].secrets
+    source.replicas = [other for other in source.replicas if other is not copied]
+    own = copy.copy(source)
+    own.arn, own.region, own.replicas = copied.arn, call.region, []
+    own.versions, own.tags, own.kms_key_id = dict(source.versions), list(source.tags or []), copied.config["KmsKeyId"]
+    dict.pop(store, copied.arn, None)
+    store[own.name] = own
+    return {"ARN": own.arn}
+
+
 @operations.on("PutSecretValue", "UpdateSecret", "DeleteSecret")
 def change(call: Call) -> dict:
     """What a service keeps, it alone changes (Secrets Manager User Guide, "Secrets managed by other AWS services"); the words are ours."""
+    if isinstance(_secret(call), ReplicaSecret):
+        raise OperationNotPermittedOnReplica
     if _managed(call) is not None and not call.context.is_internal_call:
         raise fault("InvalidRequestException", "You can't perform this operation on a secret that is managed by another service.")
     return call.stock()

@@ -40,13 +40,18 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
                     username: Some(user(database)),
                     description: Some(format!("The master password of the database {name}")),
                     kms_key: Some(keys.arn(database.key.as_deref()).unwrap_or_default()),
+                    replica_regions: None,
+                    primary_region: None,
                     tags: Tags::new(),
                 };
                 Some(graph.add(name.as_str(), &origin, &secret)?)
             }
         };
         let parts = Parts { subnets: &subnets, group: &group, parameters: &parameters, secret: secret.as_ref() };
-        let primary = primary(stack, database, &parts, keys);
+        let primary = match stack.standby.as_ref().and_then(|standby| standby.sources.get(name.as_str())) {
+            Some(source) => following(source, primary(stack, database, &parts, keys)),
+            None => primary(stack, database, &parts, keys),
+        };
         let main = graph.add(name.as_str(), &origin, &primary)?;
         log_groups(graph, (stack, &origin), (name.as_str(), &main), &logs(database), keys)?;
 
@@ -55,31 +60,26 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
         let mut environment = BTreeMap::from([
             (variable("host"), ready.clone().attr("host").to_string()),
             (variable("port"), port(database).to_string()),
-            (variable("name"), primary.database.clone().unwrap_or_default()),
-            (variable("user"), primary.user.clone().unwrap_or_default()),
+            (variable("name"), named(stack, database)),
+            (variable("user"), user(database)),
         ]);
         for (replica, section) in &database.replicas {
+            if primary.source.is_some() {
+                // What follows another region can be read itself, and has no backups, without which nothing follows it.
+                environment.insert(variable(&format!("{replica}_host")), ready.clone().attr("host").to_string());
+                continue;
+            }
             let origin = format!("{origin}.replicas.{replica}");
             let copy = Instance {
-                after: Vec::new(),
-                source: Some(ready.clone()),
                 class: section.class.clone().unwrap_or_else(|| database.class.clone()),
-                storage: None,
-                iops: None,
-                throughput: None,
                 multi_az: Some(section.multi_az),
-                begin: None,
                 subnet_group: None,
-                database: None,
-                user: None,
                 managed_password: None,
                 password: None,
                 encrypted: None,
                 kms_key: None,
-                backup_days: None,
-                backup_window: None,
                 deletion_protection: Some(section.deletion_protection),
-                ..primary.clone()
+                ..copied(ready.clone(), primary.clone())
             };
             let key = format!("{name}-{replica}");
             let copy = graph.add(&key, &origin, &copy)?;
@@ -102,6 +102,35 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
         offers.insert(origin, offer);
     }
     Ok(offers)
+}
+
+/// Returns a replica of a database, with what it has from it left out.
+fn copied(source: Ref<Instance>, of: Instance) -> Instance {
+    Instance {
+        source: Some(source),
+        standalone: None,
+        after: Vec::new(),
+        storage: None,
+        iops: None,
+        throughput: None,
+        begin: None,
+        database: None,
+        user: None,
+        backup_days: None,
+        backup_window: None,
+        ..of
+    }
+}
+
+/// Returns what follows a database of another region until that fails: in its own network, with a key of its region, and with the password
+/// of its source, which the copy of the secret has.
+fn following(source: &str, of: Instance) -> Instance {
+    Instance { multi_az: Some(false), ..copied(Ref::physical(source), of) }
+}
+
+/// Returns the name of the database in it.
+fn named(stack: &Stack, database: &Database) -> String {
+    database.database.clone().unwrap_or_else(|| stack.stack.as_str().replace('-', "_"))
 }
 
 /// Adds the log groups that RDS writes to, which it would create by itself, to keep their lines for ever. They are named after the
@@ -188,6 +217,7 @@ fn primary(stack: &Stack, database: &Database, parts: &Parts<'_>, keys: &Keys) -
     let gib = |size: crate::config::Size| i32::try_from(size.as_gib()).unwrap_or(i32::MAX);
     Instance {
         source: None,
+        standalone: Some(true),
         engine: Some(database.engine.as_str().into()),
         engine_version: Some(database.version.clone()),
         class: database.class.clone(),
@@ -203,7 +233,7 @@ fn primary(stack: &Stack, database: &Database, parts: &Parts<'_>, keys: &Keys) -
         parameter_group: Some(parts.parameters.clone()),
         publicly_accessible: false,
         port: Some(i32::from(port(database))),
-        database: Some(database.database.clone().unwrap_or_else(|| stack.stack.as_str().replace('-', "_"))),
+        database: Some(named(stack, database)),
         user: Some(user(database)),
         managed_password: Some(parts.secret.is_none()),
         password: Some(

@@ -134,6 +134,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     recovery::expand(&mut graph, stack, facts)?;
+    recovery::copy_secrets(&mut graph, stack, facts);
     dashboard::expand(&mut graph, stack, facts)?;
     access::limit(&mut graph, stack, facts.scope)?;
     problems.extend(graph.clashes().iter().map(clash));

@@ -1,12 +1,41 @@
-//! `recovery`: the automated backups of the databases, in a second region.
+//! `recovery`: the automated backups of the databases, and copies of the secrets, in a second region.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
 
 use super::facts::Facts;
 use crate::aws::Tags;
 use crate::aws::rds::{BackupReplication, Instance};
+use crate::aws::secretsmanager::Secret;
 use crate::config::Stack;
-use crate::engine::{Error, Graph, Ref};
+use crate::engine::{Error, Graph, Ref, Resource};
 
 const ORIGIN: &str = "recovery";
+
+/// Has the secrets copied into the second region where there is a standby, which has the copies; everywhere else they are the stack's own.
+/// A secret that says where it is copied to keeps that.
+pub fn copy_secrets(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) {
+    let recovery = stack.recovery.as_ref().filter(|recovery| recovery.region != facts.scope.region);
+    let into: Vec<&str> =
+        recovery.filter(|recovery| recovery.mode.has_standby()).map(|recovery| recovery.region.as_str()).into_iter().collect();
+    for node in graph.nodes_mut().filter(|node| node.key.kind == Secret::KIND) {
+        let Some(fields) = Arc::make_mut(&mut node.desired).as_object_mut() else { continue };
+        if let Some(standby) = &stack.standby {
+            // All else is that of the secret that it is a copy of.
+            fields.retain(|field, _| ["username", "description", "tags"].contains(&field.as_str()));
+            fields.insert("primary_region".into(), standby.home.clone().into());
+            continue;
+        }
+        let is_said = |fields: &Map<String, Value>, field: &str| fields.get(field).is_some_and(|is| !is.is_null());
+        if !is_said(fields, "replica_regions") {
+            fields.insert("replica_regions".into(), into.clone().into());
+        }
+        if !is_said(fields, "primary_region") {
+            fields.insert("primary_region".into(), "".into());
+        }
+    }
+}
 
 /// Adds the replication of what the section `databases` has. In the second region itself nothing is replicated.
 pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(), Error> {

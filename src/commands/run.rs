@@ -46,6 +46,22 @@ pub struct Run<'a> {
     pub color: Color,
 }
 
+/// Shows a plan of which nothing is done.
+pub fn show(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<()> {
+    let rules = |kind: &str| session.registry.rules(kind);
+    let change = session.pricing.change(plan);
+    let view = ui::View {
+        price: Some(&change),
+        look: Look::stderr(run.color),
+        file: &run.file.file,
+        verbose: run.verbose,
+        consent: run.agreed,
+        via: session.via.as_deref(),
+        rules: &rules,
+    };
+    Ok(ui::err(&ui::plan_text(plan, &view))?)
+}
+
 impl Run<'_> {
     /// Plans, asks, takes the lease, applies the plan, and records how it ended. Plans again when another run had the lease since
     /// the plan was made.

@@ -1,5 +1,7 @@
 //! The section `recovery`: a second region, and what is to be lost at most when the first one fails.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,15 +10,16 @@ use super::values::Duration;
 
 const DAY: u64 = 86_400;
 
-/// A second region in which the stack is brought up when its own fails, and what may be lost then. With `mode: backup` the automated
-/// backups of all databases are replicated into it.
+/// A second region in which the stack is brought up when its own fails, and what may be lost then. The automated backups of all databases
+/// are replicated into it; `mode` says what is kept there besides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recovery {
     /// The second region. With another one, the backups in the old one are not continued.
     #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = ["eu-central-1"], "patternErrorMessage" = "write the code of a region, like `us-east-1` or `eu-central-1`"))]
     pub region: String,
-    /// What is kept ready there. Only `backup` exists yet: the data, and nothing that runs.
+    /// What is kept ready there. With another mode than `backup` there is a standby, which `stack recovery apply` brings up and keeps as the
+    /// file says.
     #[serde(default)]
     pub mode: Mode,
     /// How much may be lost: what was written during this time before the region failed. `stack recovery check` measures it. At least
@@ -37,18 +40,18 @@ pub struct Recovery {
     pub key: Option<String>,
 }
 
-/// What is kept ready in the second region.
+/// What is kept ready in the second region; every mode has what those before it have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// The data.
+    /// The data: backups of databases.
     #[default]
     Backup,
-    /// The data in databases that follow, and the rest without tasks. It does not exist yet.
+    /// Databases that follow those of the first region, and everything else without tasks and without NAT gateways.
     PilotLight,
-    /// All of it, small. It does not exist yet.
+    /// All of it, with as few tasks as the file permits: it serves, and what it writes is refused until the failover.
     WarmStandby,
-    /// All of it, and it serves. It does not exist yet.
+    /// All of it in full size, and public names lead to the nearer region. Only the first region takes writes.
     ActiveActive,
 }
 
@@ -62,6 +65,29 @@ impl Mode {
             Mode::ActiveActive => "active_active",
         }
     }
+}
+
+impl Mode {
+    /// Checks whether there is a standby.
+    pub fn has_standby(self) -> bool {
+        self != Mode::Backup
+    }
+
+    /// Checks whether the standby has tasks.
+    pub fn serves(self) -> bool {
+        matches!(self, Mode::WarmStandby | Mode::ActiveActive)
+    }
+}
+
+/// What a stack is in its second region, as long as the first one serves. No file says so: `stack recovery` plans it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standby {
+    /// The first region.
+    pub home: String,
+    /// What is kept ready.
+    pub mode: Mode,
+    /// The ARNs of the databases of the first region, by their names in the file. Those of others do not follow one.
+    pub sources: BTreeMap<String, String>,
 }
 
 impl Recovery {

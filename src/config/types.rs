@@ -25,7 +25,7 @@ use super::exceptions::CheckSection;
 use super::existing::Existing;
 use super::firewall::Firewall;
 use super::logs::LogSection;
-use super::recovery::Recovery;
+use super::recovery::{Recovery, Standby};
 use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
@@ -118,6 +118,9 @@ pub struct Stack {
     /// A second region, in which the stack is brought up when its own fails. Default: none.
     #[serde(default)]
     pub recovery: Option<Recovery>,
+    /// That it is the standby of another region.
+    #[serde(skip)]
+    pub standby: Option<Standby>,
     /// Data that must be kept and is no longer used: exports of databases, and objects of buckets, in archives of S3. Default: none.
     #[serde(default)]
     pub archive: Option<Archive>,

@@ -69,6 +69,7 @@ mod schedule;
 mod secrets;
 mod sharing;
 mod spelling;
+mod standby;
 mod support;
 mod tasks;
 mod terminal;

@@ -6,7 +6,7 @@ import string
 import uuid
 
 from moto.logs.models import logs_backends
-from moto.rds.models import MasterUserSecret
+from moto.rds.models import DBInstance, MasterUserSecret
 
 from stack_local import interfaces, managed_secrets, service_roles, states
 from stack_local.clock import clock
@@ -74,6 +74,8 @@ def settle(account: str, region: str) -> None:
             state.told[name] = "stopped"
         if status == "renaming":
             _rename(account, region, name, state.renames.pop(name))
+        if name in state.promoted:
+            _end_replication(backend.databases.get(name), state.promoted.pop(name))
         if status == "deleting":
             database = backend.databases.get(name)
             if database is not None:
@@ -203,6 +205,8 @@ def create_db_instance(call: Call) -> dict:
     if operation == "CreateDBInstanceReadReplica":
         _part(call, database)
         answer["DBInstance"].pop("MasterUserSecret", None)
+        if _source(call)[2]:
+            _place_elsewhere(call, database, answer["DBInstance"])
     if snapshot:
         snapshots.part(call, database, snapshot)
     if source and "stack_data" in source.__dict__:
@@ -335,18 +339,59 @@ def _volume(database) -> dict:
     )
 
 
+def _source(call: Call):
+    """The database of which a replica is made, where it is, and whether that is another region: only its ARN names one of there
+    (API reference, CreateDBInstanceReadReplica, SourceDBInstanceIdentifier)."""
+    parts = call["SourceDBInstanceIdentifier"].split(":")
+    region = parts[3] if len(parts) == 7 else call.region
+    settle(call.account, region)
+    return moto_backend(call.account, region).databases.get(parts[-1]), region, region != call.region
+
+
 def _check_source(call: Call) -> None:
     name = call["SourceDBInstanceIdentifier"].split(":")[-1]
-    source = _instance(call, name)
+    source, region, is_elsewhere = _source(call)
     if source is None:
         raise fault("DBInstanceNotFound", f"DBInstance {name} not found.", 404)
-    if name in _state.of(call).under_way or name in _state.of(call).failed or name in _state.of(call).told:
+    state = _state.at(call.account, region)
+    if name in state.under_way or name in state.failed or name in state.told:
         raise _bad_state(name)
+    if is_elsewhere:
+        _check_elsewhere(call, source)
     if not source.backup_retention_period:
         raise fault(
             "InvalidDBInstanceState",
             "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.",
         )
+
+
+def _check_elsewhere(call: Call, source) -> None:
+    """What AWS refuses of a replica in another region."""
+    key, group = call.get("KmsKeyId"), call.get("DBSubnetGroupName")
+    if source.storage_encrypted and not key:
+        # "If you create an encrypted read replica from an encrypted DB instance in a different Amazon Web Services Region, then you must
+        # specify a KMS key for the destination" (API reference, CreateDBInstanceReadReplica, KmsKeyId); the words are ours.
+        raise fault("InvalidParameterCombination", "Must specify a KMS key of this region for a replica of an encrypted DB instance.")
+    if key and key.startswith("arn:") and key.split(":")[3] != call.region:
+        raise fault("KMSKeyNotAccessibleFault", f"The KMS key {key} does not exist, is not enabled or cannot be used.")
+    if group and group not in moto_backend(call.account, call.region).subnet_groups:
+        raise fault("DBSubnetGroupNotFoundFault", f"DB subnet group '{group}' does not exist.", 404)
+
+
+def _place_elsewhere(call: Call, replica, answer: dict) -> None:
+    """What a replica in another region has of its own: network, key and parameters (as above)."""
+    group = moto_backend(call.account, call.region).subnet_groups.get(call.get("DBSubnetGroupName") or "default")
+    if group is not None:
+        replica.db_subnet_group = group
+        answer["DBSubnetGroup"] = {
+            "DBSubnetGroupName": group.db_subnet_group_name,
+            "VpcId": group.vpc_id,
+            "SubnetGroupStatus": "Complete",
+            "Subnets": [],
+        }
+    replica.db_parameter_group_name = None
+    if key := call.get("KmsKeyId"):
+        replica.kms_key_id = answer["KmsKeyId"] = snapshots.key_arn(call.account, call.region, key)
 
 
 def _part(call: Call, replica) -> None:
@@ -357,9 +402,51 @@ def _part(call: Call, replica) -> None:
     replica.deletion_protection = bool(call.get("DeletionProtection"))
     replica.backup_retention_period = 0
     replica.multi_az = bool(call.get("MultiAZ"))
-    source = _instance(call, call["SourceDBInstanceIdentifier"].split(":")[-1])
+    source, _, _ = _source(call)
     if "stack_data" in source.__dict__:
         replica.stack_data = source.stack_data
+
+
+def _end_replication(replica, days: int) -> None:
+    """A replica becomes a database of its own, with what it had received: here, all of it."""
+    if replica is None or not replica.is_replica:
+        return
+    arn = replica.source_db_instance_identifier or ""
+    backend = moto_backend(replica.account_id, arn.split(":")[3] if arn.startswith("arn:") else replica.region)
+    source = backend.databases.get(arn.split(":")[-1])
+    if source is not None:
+        source.remove_replica(replica)
+        if "stack_data" in source.__dict__:
+            replica.stack_data = source.stack_data
+    replica.is_replica, replica.source_db_instance_identifier, replica.backup_retention_period = False, None, days
+
+
+def _remove_replica(source, replica) -> None:
+    """moto looks for one of another region by its name alone."""
+    names = (replica.db_instance_identifier, replica.db_instance_arn)
+    source.replicas = [name for name in source.replicas if name not in names]
+
+
+DBInstance.remove_replica = _remove_replica
+
+
+@operations.on("PromoteReadReplica")
+def promote_read_replica(call: Call) -> dict:
+    """Takes some minutes and ends with a reboot, and backups begin
+    (RDS user guide, USER_ReadRepl.Promote; API reference, BackupRetentionPeriod: "Default: 1")."""
+    state, name = _state.of(call), call["DBInstanceIdentifier"]
+    database = _instance(call, name)
+    if database is None:
+        raise fault("DBInstanceNotFound", f"DBInstance {name} not found.", 404)
+    if name in state.under_way or name in state.failed or name in state.told:
+        raise _bad_state(name)
+    if not database.is_replica:
+        # The words are ours.
+        raise fault("InvalidDBInstanceState", f"DB Instance {name} is not a read replica.")
+    days = call.get("BackupRetentionPeriod")
+    state.promoted[name] = 1 if days is None else days
+    state.under_way[name] = ("modifying", clock.timer("rds.promote"))
+    return _view(call, name)
 
 
 def _complete_secret(database) -> None:

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::replicas;
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::kms::Key;
@@ -19,7 +20,7 @@ use crate::aws::secretsmanager::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, rds};
 use crate::engine::tags::TAG_STACK;
-use crate::engine::{Claim, Class, Diff, Error, Item, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Class, Diff, Effect, Error, Item, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// The maximum length of the stack's names: a database has the ARN in a tag, which has at most 256 characters.
 const NAME: usize = 120;
@@ -47,6 +48,13 @@ pub struct Secret {
     /// The ARN of the KMS key that encrypts it; empty for AWS's own. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
+    /// The regions into which Secrets Manager copies it, and keeps the copies the same. Left out: unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_regions: Option<Vec<String>>,
+    /// The region of the secret that this one is a copy of; empty makes one of its own of it, which cannot be undone. A copy is made by the
+    /// stack of that region. Left out: it stays what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_region: Option<String>,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
@@ -171,6 +179,8 @@ fn observed(cx: &Cx, secret: &DescribeSecretOutput) -> Option<Observed<Secret>> 
             username,
             description: secret.description.clone(),
             kms_key: Some(key.map_or_else(String::new, |key| Ref::<Key>::physical(key).attr("arn").to_string())),
+            replica_regions: Some(replicas::regions(secret)),
+            primary_region: Some(replicas::primary(secret, &cx.scope.region)),
             tags,
         },
         // Until it is gone for good, it can be taken back: `create` does.
@@ -257,8 +267,12 @@ impl Secret {
 
 impl Resource for Secret {
     const KIND: &'static str = "secretsmanager.secret";
-    const RULES: &'static [Rule] =
-        &[Rule::immutable("username"), Rule::takes("kms_key", &[("kms.key", "arn")]), Rule::owned("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("username"),
+        Rule::takes("kms_key", &[("kms.key", "arn")]),
+        Rule::set("replica_regions"),
+        Rule::owned("tags"),
+    ];
     const USUAL: Usual = Usual::secs(1, 1);
     type Cloud = Clients;
     type Live = Live;
@@ -283,8 +297,12 @@ impl Resource for Secret {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "secretsmanager:CreateSecret";
         let name = name(cx);
+        if let Some(region) = self.primary_region.as_deref().filter(|region| !region.is_empty()) {
+            return Err(replicas::not_here(&name, region));
+        }
         let call = cx.cloud.secrets.create_secret().name(&name).secret_string(self.text(cx).await?);
         let call = call.set_description(self.description.clone()).set_kms_key_id(self.key());
+        let call = call.set_add_replica_regions(replicas::to_sdk(self.replica_regions.as_deref().unwrap_or_default()));
         match call.set_tags(Some(to_sdk(&self.all_tags()))).send().await.map_err(failed(OP)) {
             Ok(made) => {
                 let (arn, version) =
@@ -298,6 +316,12 @@ impl Resource for Secret {
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         let secrets = &cx.cloud.secrets;
+        if diff.touches("primary_region") {
+            replicas::end(cx, &live.arn, self.primary_region.as_deref().unwrap_or_default()).await?;
+        }
+        if let (true, Some(wanted)) = (diff.touches("replica_regions"), &self.replica_regions) {
+            replicas::keep(cx, &live.arn, wanted).await?;
+        }
         if diff.touches("description") || diff.touches("kms_key") {
             let call = secrets.update_secret().secret_id(&live.arn);
             let call = call.set_description(self.description.clone().filter(|_| diff.touches("description")));
@@ -321,16 +345,28 @@ impl Resource for Secret {
     /// exists nowhere else. So it can be restored for some days, and one that is created again under its name takes its place
     /// (`there`).
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        let call = cx.cloud.secrets.delete_secret().secret_id(&live.arn).recovery_window_in_days(KEPT);
-        match call.send().await.map_err(failed("secretsmanager:DeleteSecret")) {
-            // An earlier try had done it, and its answer was lost.
-            Err(e) if e.class == Class::Invalid => match describe(cx, &live.arn).await? {
-                Some(found) if found.deleted_date().is_none() => Err(e),
-                _ => Ok(()),
+        let refusal = match erase(cx, &live.arn).await {
+            Err(e) if e.class == Class::Invalid => e,
+            other => return other,
+        };
+        match describe(cx, &live.arn).await? {
+            Some(found) if found.deleted_date().is_none() => match replicas::part(cx, &found).await? {
+                true => erase(cx, &live.arn).await,
+                false => Err(refusal),
             },
-            other => other.map(drop),
+            // An earlier try had done it, and its answer was lost.
+            _ => Ok(()),
         }
     }
+
+    fn effects(_desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        replicas::effects(observed, diff)
+    }
+}
+
+async fn erase(cx: &Cx, arn: &str) -> Result<()> {
+    let call = cx.cloud.secrets.delete_secret().secret_id(arn).recovery_window_in_days(KEPT);
+    call.send().await.map(drop).map_err(failed("secretsmanager:DeleteSecret"))
 }
 
 impl AwsKind for Secret {
@@ -344,7 +380,15 @@ impl AwsKind for Secret {
     fn further_actions(item: &Item) -> Vec<&'static str> {
         // <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>
         let keyed = (is_made(item) && is_given(item, "kms_key")).then_some(["kms:GenerateDataKey", "kms:Decrypt"]);
-        keyed.into_iter().flatten().collect()
+        let copied = item
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired["replica_regions"].as_array().is_some_and(|regions| !regions.is_empty()));
+        let changed = item.changes.touches("replica_regions");
+        let copies = (copied && (is_made(item) || changed)).then_some("secretsmanager:ReplicateSecretToRegions");
+        let ends = changed.then_some("secretsmanager:RemoveRegionsFromReplication");
+        let own = item.changes.touches("primary_region").then_some("secretsmanager:StopReplicationToReplica");
+        keyed.into_iter().flatten().chain(copies).chain(ends).chain(own).collect()
     }
 }
 

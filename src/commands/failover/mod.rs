@@ -6,14 +6,15 @@ mod rehearsal;
 
 pub use self::rehearsal::name as rehearsal_name;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
 
-use self::moved::{Beginning, Moved};
+use self::moved::{Beginning, Following, Moved};
 use super::arguments::{StackFile, moment};
 use super::consent::{self, Applying, Consent};
-use super::run::Run;
+use super::run::{self, Run};
 use super::session::Session;
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
@@ -23,7 +24,7 @@ use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::config::{self, Loaded};
 use crate::engine::{Key, Plan, Resource, Snapshot};
-use crate::ui::{self, Color, Look};
+use crate::ui::Color;
 
 /// The command, as the history has it.
 pub const COMMAND: &str = "failover";
@@ -31,9 +32,9 @@ pub const COMMAND: &str = "failover";
 /// Bring the stack up in its second region
 ///
 /// Plans the environment in REGION, that of the section `recovery`, as the file describes it: under the same name, with databases
-/// restored from the backups that were replicated there. Of each, the plan says as of when; that needs consent. What is not there (the
-/// objects of buckets, what caches hold, secrets) and which public names still lead to the old region is told. Nothing is asked of the
-/// old region, nothing is changed in it, and no public name is moved. The same command continues a failover that was interrupted.
+/// restored from the backups that were replicated there; those of a standby take over. Of each, the plan says what is lost; that needs
+/// consent. What is not there (the objects of buckets, what caches hold, secrets) and which public names still lead to the old region is
+/// told. Nothing is asked of the old region, and nothing is changed in it. The same command continues a failover that was interrupted.
 ///
 /// With `--rehearse` it is brought up as another environment that nothing leads to, what it took is shown and kept for `stack recovery
 /// check`, and it is destroyed again.
@@ -73,13 +74,16 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?.limited(None);
     let there = session.snapshot().await?;
     let missing = missing(&moved.loaded, &there);
+    let following = moved::following(&there.seen);
     let copies = moved::copies(&session, &moved).await?;
-    if missing.len() < moved.loaded.stack.databases.len() {
+    if missing.len() + following.len() < moved.loaded.stack.databases.len() {
         continued(&session, &copies, to_time).await?;
     }
+    not_back(&following, to_time)?;
     let beginnings = beginnings(&session, &copies, &missing, to_time, &applying.consent)?;
     moved::begin(&mut moved.loaded.stack, &beginnings);
     tell(&session, &moved, &beginnings)?;
+    tell_following(&session, &following).await?;
     let consent = &applying.consent;
     let agreed = consent.allow.consent();
     let make = async || {
@@ -98,7 +102,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         color,
     };
     if plan {
-        show(&session, &consent::with(make().await?, &agreed)?, &run, color)?;
+        run::show(&session, &consent::with(make().await?, &agreed)?, &run)?;
         return Ok(Exit::Ok);
     }
     let exit = run.execute(&session, make).await?;
@@ -225,6 +229,31 @@ fn beginnings(
     Ok(out)
 }
 
+/// Refuses a time for databases that follow: they are as their sources are, or were last.
+fn not_back(following: &BTreeMap<String, Following>, at: Option<jiff::Timestamp>) -> Result<()> {
+    let Some(name) = following.keys().next().filter(|_| at.is_some()) else { return Ok(()) };
+    Err(Stop::refused(
+        format!("nothing was changed: `databases.{name}` follows the one of the other region, and cannot be as it was at a time"),
+        "leave out `--to-time`, and bring a database back to a time after that: `stack restore`",
+    ))
+}
+
+/// Says how far databases are behind what they follow: that is lost.
+async fn tell_following(session: &Session, following: &BTreeMap<String, Following>) -> Result<()> {
+    let lags = moved::lags(session, following).await?;
+    for (name, one) in following {
+        let behind = match lags.get(name) {
+            Some(lag) => format!("{} behind", moved::lasting(*lag)),
+            None => "how far behind, CloudWatch does not say".to_owned(),
+        };
+        session.say(&format!(
+            "`databases.{name}` follows `{}`, {behind}. What it has not received when it takes over is lost.",
+            one.source
+        ))?;
+    }
+    Ok(())
+}
+
 /// Says what is lost, and what is not there.
 fn tell(session: &Session, moved: &Moved, beginnings: &[Beginning]) -> Result<()> {
     let region = &session.cx.scope.region;
@@ -257,19 +286,4 @@ fn after(session: &Session, moved: &Moved, file: &StackFile) -> Result<()> {
         file.file
     ))?;
     session.say(&format!("What is in {home} is unchanged: it is not the stack of that file any more, and costs what it did."))
-}
-
-fn show(session: &Session, plan: &Plan, run: &Run<'_>, color: Color) -> Result<()> {
-    let rules = |kind: &str| session.registry.rules(kind);
-    let change = session.pricing.change(plan);
-    let view = ui::View {
-        price: Some(&change),
-        look: Look::stderr(color),
-        file: &run.file.file,
-        verbose: run.verbose,
-        consent: run.agreed,
-        via: session.via.as_deref(),
-        rules: &rules,
-    };
-    Ok(ui::err(&ui::plan_text(plan, &view))?)
 }

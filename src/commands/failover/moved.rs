@@ -1,16 +1,19 @@
 //! A stack in its second region: what its file means there, what its databases begin with, and what is not there.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::aws::rds::Instance;
+use crate::aws::cloudwatch::metrics::{self, Span, Wanted};
 use crate::aws::rds::replicated::{self, Copies};
+use crate::aws::rds::{Instance, is_elsewhere};
 use crate::commands::clone::compose;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::database::{Begin, LATEST};
-use crate::config::recovery::Recovery;
-use crate::config::{Loaded, Stack, Zones};
-use crate::engine::{Action, Effect, Impact, Key, Plan, Resource};
+use crate::config::recovery::{Mode, Recovery, Standby};
+use crate::config::{Loaded, Nat, Stack, Zones};
+use crate::engine::token::{self, Token};
+use crate::engine::{Action, Effect, Impact, Key, Plan, Resource, Seen};
 
 /// A stack as it is to be in its second region.
 pub struct Moved {
@@ -100,6 +103,76 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     let elsewhere = compose::texts(&loaded.tree(), &|text| text.contains(&home));
     let elsewhere = elsewhere.into_iter().filter(|(path, _)| !path.starts_with("network.zones")).collect();
     Moved { loaded: moved, home, left, elsewhere, names }
+}
+
+/// Returns a stack as it is to be in its second region as long as its own region serves: databases that follow those with these ARNs, and
+/// the rest in the size of the mode.
+pub fn standby(loaded: &Loaded, recovery: &Recovery, sources: BTreeMap<String, String>) -> Moved {
+    let mut moved = to(loaded, &recovery.region);
+    let stack = &mut moved.loaded.stack;
+    stack.standby = Some(Standby { home: moved.home.clone(), mode: recovery.mode, sources });
+    for service in stack.services.values_mut() {
+        match recovery.mode {
+            Mode::PilotLight | Mode::Backup => (service.count, service.scale) = (Some(0), None),
+            Mode::WarmStandby => {
+                service.count = service.count.map(|count| count.min(1));
+                service.scale.iter_mut().for_each(|scale| scale.min = scale.min.min(1));
+            }
+            Mode::ActiveActive => {}
+        }
+    }
+    if !recovery.mode.serves() {
+        // Nothing there needs the internet yet.
+        stack.network.nat = Nat::None;
+    }
+    moved
+}
+
+/// Returns the databases there that follow one of another region: their names in the file, their identifiers, and the ARNs of what they
+/// follow.
+pub fn following(there: &[Seen]) -> BTreeMap<String, Following> {
+    let of = |seen: &Seen| {
+        let key = seen.key().filter(|key| key.kind == Instance::KIND)?;
+        let Token::Physical { value: source, .. } = token::whole(seen.fields.get("source")?.as_str()?)? else { return None };
+        let id = seen.live.get("id")?.as_str()?.to_owned();
+        is_elsewhere(source).then(|| (key.name.to_string(), Following { id, source: source.to_owned() }))
+    };
+    there.iter().filter_map(of).collect()
+}
+
+/// A database that follows one of another region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Following {
+    /// Its identifier.
+    pub id: String,
+    /// The ARN of what it follows.
+    pub source: String,
+}
+
+/// How many minutes are looked through for the newest figure of how far a database is behind.
+const LAG: u32 = 15;
+
+/// Returns how far each is behind the database that it follows, by name; nothing for one of which CloudWatch has no figure of the last
+/// minutes (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html>, ReplicaLag).
+pub async fn lags(session: &Session, following: &BTreeMap<String, Following>) -> Result<BTreeMap<String, Duration>> {
+    if following.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let region = session.cx.scope.region.as_str();
+    let named: Vec<BTreeMap<String, String>> =
+        following.values().map(|one| BTreeMap::from([("DBInstanceIdentifier".to_owned(), one.id.clone())])).collect();
+    let wanted: Vec<Wanted<'_>> = named
+        .iter()
+        .map(|dimensions| Wanted { region, namespace: "AWS/RDS", metric: "ReplicaLag", statistic: "Maximum", dimensions })
+        .collect();
+    let span = Span::before(jiff::Timestamp::now().as_second(), metrics::PERIOD, LAG, true);
+    let series = session.hear(metrics::series(&session.cx.cloud, &wanted, &span)).await?;
+    let last = |values: &Vec<Option<f64>>| {
+        let newest = values.iter().rev().flatten().next()?;
+        // AWS reports -1 while it does not know.
+        (*newest >= 0.0).then(|| Duration::try_from_secs_f64(*newest).ok()).flatten()
+    };
+    Ok(following.keys().zip(&series).filter_map(|(name, values)| Some((name.clone(), last(values)?))).collect())
 }
 
 /// Returns the public names of a stack.

@@ -1,7 +1,6 @@
 //! Checks of the section `recovery`.
 
 use super::super::diagnostic::{Diagnostic, short};
-use super::super::recovery::Mode;
 use super::super::values::arn;
 use super::Checks;
 
@@ -14,15 +13,6 @@ const MOST_DAYS: u64 = 35;
 
 pub(super) fn recovery(checks: &mut Checks<'_>) {
     let Some(recovery) = &checks.stack.recovery else { return };
-    if recovery.mode != Mode::Backup {
-        let mode = recovery.mode.as_str();
-        let diagnostic = Diagnostic::error("not-yet", format!("`mode: {mode}` does not exist yet"));
-        checks.at(
-            "recovery.mode",
-            "not yet",
-            diagnostic.help("write `mode: backup`: the data is kept ready, and nothing that runs"),
-        );
-    }
     if recovery.region == checks.stack.region {
         let message = format!("`{}` is the stack's own region", short(&recovery.region));
         let diagnostic = Diagnostic::error("wrong-region", message).help("name another region");
@@ -55,6 +45,15 @@ pub(super) fn recovery(checks: &mut Checks<'_>) {
             let message = format!("`databases.{name}` has no automated backups, so none can be replicated");
             let diagnostic = Diagnostic::error("no-backups", message).help("write `backups: 1d` or more");
             checks.at(&format!("databases.{name}.backups"), "none", diagnostic);
+        }
+        // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>, limitations.
+        if recovery.mode.has_standby() && database.password.rotate.days().is_some() {
+            let mode = recovery.mode.as_str();
+            let message = format!(
+                "RDS manages the password of `databases.{name}`, and such a database has no replicas, which `mode: {mode}` needs"
+            );
+            let diagnostic = Diagnostic::error("rotation-and-replicas", message).help("write `rotate: never`, or `mode: backup`");
+            checks.at(&format!("databases.{name}.password.rotate"), "rotated by RDS", diagnostic);
         }
     }
 }

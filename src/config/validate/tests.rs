@@ -323,7 +323,7 @@ fn what_is_shared_is_one_other_environment_and_has_host_names() {
 fn objectives_that_cannot_hold_are_refused() {
     let text = |recovery: &str| {
         format!(
-            "stack: a\nregion: eu-west-1\nnetwork: {{zones: 2}}\ndatabases: {{main: {{engine: postgres, version: \"16\", backups: 0d}}}}\nrecovery: {recovery}\n"
+            "stack: a\nregion: eu-west-1\nnetwork: {{zones: 2}}\ndatabases: {{main: {{engine: postgres, version: \"16\", backups: 0d, password: {{rotate: 7d}}}}}}\nrecovery: {recovery}\n"
         )
     };
     let many = "{region: eu-west-1, mode: pilot_light, rpo: 1m, rto: 0s, keep: 36d, key: \"arn:aws:kms:eu-central-1:123456789012:key/x\"}";

@@ -1,4 +1,4 @@
-//! The creation of a database: empty, from a snapshot of the one that it replaces or of what it begins with, or as a read replica.
+//! The creation of a database: empty, or from a snapshot of the one that it replaces or of what it begins with. Replicas are in `replica`.
 
 use aws_sdk_rds::types::DbInstance;
 
@@ -12,7 +12,7 @@ use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
 use crate::aws::rds::{NAME, to_sdk};
 use crate::aws::secretsmanager::Password;
-use crate::engine::{Class, Error, Ref, Result};
+use crate::engine::{Class, Error, Result};
 
 impl Instance {
     /// Creates it; see [`crate::engine::Resource::create`].
@@ -30,20 +30,6 @@ impl Instance {
             made => made?,
         };
         made.as_ref().and_then(Live::of).ok_or_else(|| incomplete("rds:CreateDBInstance", "the identifier and ARN"))
-    }
-
-    async fn create_replica(&self, cx: &Cx, source: &Ref<Instance>) -> Result<Option<DbInstance>> {
-        let call = cx.cloud.rds.create_db_instance_read_replica().db_instance_identifier(names::name(cx, NAME));
-        let call = call.source_db_instance_identifier(source.id()?).db_instance_class(&self.class);
-        let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
-        let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
-        // It begins with its source's parameter group: AWS takes none here, but for a copy in another region.
-        let call = call.set_storage_type(self.storage_type.clone());
-        let call = call.set_max_allocated_storage(self.limit()).set_iops(self.iops).set_storage_throughput(self.throughput);
-        let call = call.set_deletion_protection(self.deletion_protection);
-        let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_copy_tags_to_snapshot(self.copy_tags);
-        let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_tags(Some(to_sdk(&self.tags)));
-        Ok(call.send().await.map_err(failed("rds:CreateDBInstanceReadReplica"))?.db_instance)
     }
 
     async fn create_primary(&self, cx: &Cx) -> Result<Option<DbInstance>> {

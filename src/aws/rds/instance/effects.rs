@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::password::is_from_snapshot;
+use super::replica;
 use super::upgrades::{is_major, upgrade};
 use crate::engine::{Diff, Effect, Impact};
 
@@ -10,7 +11,7 @@ use crate::engine::{Diff, Effect, Impact};
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html>). Durations are the usual
 /// ones; a major upgrade takes longer the more objects a database has.
 pub(super) fn of(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
-    let mut out = Vec::new();
+    let mut out = replica::effects(observed, diff);
     // What has its snapshot's password never served: nobody notices how it becomes what it is to be.
     if diff.forcing().next().is_some() || is_from_snapshot(diff) {
         return out;
@@ -64,7 +65,8 @@ pub(super) fn of(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> 
         }
     }
     let kept = desired["managed_password"] == Value::Bool(true) || desired["password"].as_str().is_some_and(|p| !p.is_empty());
-    if kept && (diff.touches("managed_password") || diff.touches("password")) {
+    let is_copy = desired.get("source").is_some_and(|source| !source.is_null());
+    if kept && !is_copy && (diff.touches("managed_password") || diff.touches("password")) {
         let words = "its password changes: new connections fail until its users are deployed again";
         out.push(Effect::new(Impact::Interrupts, words).lasting(60, 600));
     }

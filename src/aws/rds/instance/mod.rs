@@ -7,12 +7,14 @@ mod password;
 mod permissions;
 mod progress;
 mod read;
+mod replica;
 mod storage;
 mod update;
 mod upgrades;
 
 pub(super) use password::{FROM_SNAPSHOT, TAG_PASSWORD, told};
 pub use read::log_group;
+pub use replica::is_elsewhere;
 pub(super) use storage::least_iops;
 
 use std::fmt;
@@ -64,14 +66,17 @@ impl fmt::Display for Begin {
     }
 }
 
-/// A database, or a read replica of one. A replica has the password of its source.
+/// A database, or a read replica of one, in another region, too. A replica has the password of its source.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// The database that this one is a replica of: engine, version, storage, users and key are the source's. It cannot be changed.
-    /// Left out: it is not a replica.
+    /// The database that this one is a replica of: engine, version, storage, users and key are the source's. One of another region is
+    /// named by its ARN. It cannot be changed. Left out: it is not a replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Ref<Instance>>,
+    /// Whether it is a database of its own: `true` makes one of a read replica, which cannot be undone. Left out: it stays what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standalone: Option<bool>,
     /// The engine: `postgres`, `mysql` or `mariadb`. It cannot be changed. Left out: that of `source`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
@@ -266,6 +271,9 @@ impl Resource for Instance {
                 "a database cannot be kept stopped: AWS starts it again after 7 days; `stack pause` stops the whole environment"
                     .into(),
             ));
+        }
+        if let Some(wrong) = replica::refused(self) {
+            return Some(wrong);
         }
         if self.source.is_some() && self.begin.is_some() {
             return Some(("begin", "a read replica begins with the data of its `source`".into()));

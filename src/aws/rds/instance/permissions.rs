@@ -10,9 +10,11 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
     let keyed = is_given(item, "kms_key");
     let mut out = Vec::new();
     // Setting a database's password means reading it first.
+    let copied = is_given(item, "source");
     if is_given(item, "password") && is_new(item, &["password"]) {
-        out.extend(["secretsmanager:GetSecretValue", "rds:AddTagsToResource"]);
-        out.extend(keyed.then_some("kms:Decrypt"));
+        out.extend((!copied).then_some("secretsmanager:GetSecretValue"));
+        out.push("rds:AddTagsToResource");
+        out.extend((keyed && !copied).then_some("kms:Decrypt"));
     }
     // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
     if is_given(item, "managed_password") && is_new(item, &["managed_password"]) {
@@ -23,10 +25,11 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
     out.extend((stops && (is_made(item) || item.changes.touches("running"))).then_some("rds:StopDBInstance"));
     if item.action == Action::Update {
         out.extend((!stops && item.changes.touches("running")).then_some("rds:StartDBInstance"));
+        out.extend(item.changes.touches("standalone").then_some("rds:PromoteReadReplica"));
         // A snapshot is taken before an upgrade that cannot be undone.
         let major = |(from, to)| field(item, "engine").is_some_and(|engine| is_major(engine, from, to));
-        let copied = !is_given(item, "source") && upgrade(&item.changes).is_some_and(major);
-        out.extend(copied.then_some("rds:CreateDBSnapshot"));
+        let kept = !copied && upgrade(&item.changes).is_some_and(major);
+        out.extend(kept.then_some("rds:CreateDBSnapshot"));
     }
     // A stopped and protected database is started first.
     let stopped = item.before.as_ref().is_some_and(|before| before.state.word() == Some("stopped"));
@@ -34,7 +37,7 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
     if !is_made(item) {
         return out;
     }
-    out.extend(is_given(item, "source").then_some("rds:CreateDBInstanceReadReplica"));
+    out.extend(copied.then_some("rds:CreateDBInstanceReadReplica"));
     let begins = item.is_first() && item.desired.as_deref().is_some_and(Instance::begins);
     if item.carries_data || begins {
         out.extend([

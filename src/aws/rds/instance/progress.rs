@@ -55,6 +55,10 @@ impl Instance {
             Readiness::Ready if now.engine_version().is_some_and(|is| self.follows(is)) => Readiness::waiting(
                 "AWS upgrades it after the database that it replicates\nif that does not happen, replication has stopped: remove the replica from the file, apply, and add it again",
             ),
+            // AWS may report that it is available for a while after it was asked.
+            Readiness::Ready if self.is_still_one(&now) && was_asked(cx, "standalone").await? => {
+                Readiness::waiting("AWS is still to make it a database of its own")
+            }
             state if state.tells_all() => {
                 let asked = asked(cx).await?;
                 let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,7 +14,7 @@ use crate::aws::rds::{NAME, from_sdk, instances};
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{AnyRef, Observed, Readiness, Ref, Resource, Result};
 
-fn source_of(instance: &DbInstance) -> Option<&str> {
+pub(super) fn source_of(instance: &DbInstance) -> Option<&str> {
     instance.read_replica_source_db_instance_identifier().filter(|source| !source.is_empty())
 }
 
@@ -75,6 +75,7 @@ impl Instance {
         let status = instance.db_instance_status().unwrap_or("unknown");
         Instance {
             source: source_of(instance).map(Ref::physical),
+            standalone: Some(source_of(instance).is_none()),
             engine: instance.engine.clone(),
             engine_version: pending.and_then(|p| p.engine_version.clone()).or(instance.engine_version.clone()),
             class: pending.and_then(|p| p.db_instance_class.clone()).or(instance.db_instance_class.clone()).unwrap_or_default(),

@@ -5,6 +5,7 @@ use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 use super::password::{hidden, is_from_snapshot};
 use super::progress::{fields_of, note_asked};
 use super::read::{logs, look};
+use super::replica::is_promoted;
 use super::storage::STORAGE;
 use super::upgrades::upgrade;
 use super::{Instance, Live};
@@ -29,6 +30,11 @@ impl Instance {
             start(cx, &live.id).await?;
             return Ok(live.clone());
         }
+        if is_promoted(diff) {
+            // What differs besides is changed after that.
+            self.promote(cx, live).await?;
+            return Ok(live.clone());
+        }
         let stops = stops && diff.touches("running");
         let mut diff = diff.clone();
         diff.changes.retain(|change| change.path != "running");
@@ -36,8 +42,9 @@ impl Instance {
             // With the parameters of its version when it has that.
             diff.changes.retain(|change| !["engine_version", "parameter_group"].contains(&change.path.as_str()));
         }
-        // That no password is set any more is only recorded.
-        let noted: &[&str] = if self.wanted_password().is_some() { &["tags"] } else { &["tags", "password"] };
+        // That no password is set any more is only recorded; so is which one a replica has, as its source was given it.
+        let is_set = self.wanted_password().is_some() && self.source.is_none();
+        let noted: &[&str] = if is_set { &["tags"] } else { &["tags", "password"] };
         let changes = diff.touches_other_than(noted);
         if changes {
             let all = self.modify(cx, live, &diff).await?;
@@ -101,7 +108,7 @@ impl Instance {
         }
         if is("managed_password") && self.managed_password == Some(true) {
             call = call.manage_master_user_password(true).set_master_user_secret_kms_key_id(self.kms_key.clone());
-        } else if is("managed_password") || is("password") {
+        } else if self.source.is_none() && (is("managed_password") || is("password")) {
             password = self.read_password(cx).await?;
             call = call.set_master_user_password(password.as_ref().map(Password::for_the_call));
             // Only where RDS keeps the password now, it is told to stop.

@@ -1,20 +1,27 @@
+//! `stack recovery`: whether the objectives can hold, and the standby in the second region.
+
+mod standby;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::arguments::{Aws, StackFile};
-use super::failover::figures::{self, Took};
-use super::failover::moved::{self, Moved, lasting, since};
-use super::failover::rehearsal_name;
-use super::preflight;
-use super::session::{self, Session};
-use super::stack_file;
-use super::stop::{Exit, Result};
 use crate::aws::preflight::{Certainty, Finding};
+use crate::aws::rds::Instance;
 use crate::aws::rds::replicated::Copies;
+use crate::commands::arguments::{Aws, StackFile};
+use crate::commands::failover::figures::{self, Took};
+use crate::commands::failover::moved::{self, Following, Moved, lasting, since};
+use crate::commands::failover::rehearsal_name;
+use crate::commands::preflight;
+use crate::commands::session::{self, Session};
+use crate::commands::stack_file;
+use crate::commands::stop::{Exit, Result};
 use crate::config::Loaded;
 use crate::config::recovery::Recovery;
+use crate::engine::{Action, Resource};
 use crate::ui::{self, Color, Look, Tone};
 
 /// The second region.
@@ -26,6 +33,12 @@ pub enum Command {
     /// against `rto`; and whether that region offers what a failover needs. What it does not know it says. Nothing is changed. Exits with 2
     /// when an objective cannot hold, or a failover would be refused.
     Check(Check),
+    /// Bring the standby in the second region up, and keep it as the file says
+    ///
+    /// For every `mode` but `backup`. Plans the environment in the second region, under the same name: databases follow those of the first
+    /// region, secrets are the copies that `stack apply` keeps there, and the rest has the size of the mode. Run it after each `stack
+    /// apply`. A region that took over is not touched.
+    Apply(standby::Arguments),
 }
 
 /// Measures.
@@ -63,13 +76,15 @@ struct Measured {
     findings: Vec<ui::Problem>,
 }
 
-/// The backups of a database.
+/// The data of a database there.
 #[derive(Debug, PartialEq, Serialize)]
 struct Database {
     name: String,
-    /// The last time to which it can be restored there.
+    /// Whether a database of the standby follows it.
+    follows: bool,
+    /// The last time to which its backups there can be restored.
     latest: Option<String>,
-    /// How long ago that is, in seconds.
+    /// How long ago that is, or how far what follows it is behind, in seconds.
     age_seconds: Option<u64>,
     /// Whether newer backups are still copied.
     replicating: bool,
@@ -82,7 +97,10 @@ struct Database {
 }
 
 pub async fn run(command: Command, color: Color) -> Result {
-    let Command::Check(Check { file, aws, json }) = command;
+    let Check { file, aws, json } = match command {
+        Command::Check(check) => check,
+        Command::Apply(arguments) => return standby::run(arguments, color).await,
+    };
     let loaded = stack_file::load(&file, color)?;
     let recovery = moved::section(&loaded)?.clone();
     let measured = measure(&loaded, &recovery, &aws, color).await?;
@@ -95,9 +113,21 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
     let mut moved = moved::to(loaded, &recovery.region);
     let session = Session::of(&moved.loaded, &aws.in_its_region(), color).await?.limited(None);
     let copies = moved::copies(&session, &moved).await?;
-    let databases: Vec<Database> =
-        moved.loaded.stack.databases.keys().map(|name| database(name.as_str(), &copies, recovery)).collect();
-    let findings = findings(&session, &mut moved, &copies).await?;
+    let there = session.read(Instance::KIND).await?;
+    let following = moved::following(&there);
+    let lags = moved::lags(&session, &following).await?;
+    let databases: Vec<Database> = moved
+        .loaded
+        .stack
+        .databases
+        .keys()
+        .map(|name| match following.contains_key(name.as_str()) {
+            true => follower(name.as_str(), lags.get(name.as_str()), &copies, recovery),
+            false => database(name.as_str(), &copies, recovery),
+        })
+        .collect();
+    let mut findings = findings(&session, &mut moved, &copies).await?;
+    findings.extend(out_of_step(loaded, recovery, &session, &following).await?);
     let rehearsed = session.to(&session.cx.scope.stack, &rehearsal_name(&loaded.env));
     let newest = |one: &Took| one.began.clone();
     let (there, rehearsed) = (figures::last(&session).await?, figures::last(&rehearsed).await?);
@@ -124,6 +154,7 @@ fn database(name: &str, copies: &[Copies], recovery: &Recovery) -> Database {
     let age = latest.as_ref().and_then(|latest| latest.parse().ok()).map(since);
     let replicating = own.is_some_and(|own| own.replicating);
     let why = match (own, age) {
+        _ if recovery.mode.has_standby() => Some("no database there follows it: `stack recovery apply`".to_owned()),
         (None, _) => Some(format!("it has no backups in {}", recovery.region)),
         (_, None) => Some("its first backup is not complete there yet".to_owned()),
         (_, Some(age)) if age.as_secs() > recovery.rpo.as_secs() => Some(format!("older than `rpo`, {}", recovery.rpo)),
@@ -132,6 +163,7 @@ fn database(name: &str, copies: &[Copies], recovery: &Recovery) -> Database {
     };
     Database {
         name: name.to_owned(),
+        follows: false,
         latest,
         age_seconds: age.map(|age| age.as_secs()),
         replicating,
@@ -139,6 +171,44 @@ fn database(name: &str, copies: &[Copies], recovery: &Recovery) -> Database {
         holds: why.is_none(),
         why,
     }
+}
+
+/// Returns the same of a database that one there follows.
+fn follower(name: &str, lag: Option<&Duration>, copies: &[Copies], recovery: &Recovery) -> Database {
+    let why = match lag {
+        None => Some("CloudWatch does not say how far it is behind".to_owned()),
+        Some(lag) if lag.as_secs() > recovery.rpo.as_secs() => Some(format!("further behind than `rpo`, {}", recovery.rpo)),
+        Some(_) => None,
+    };
+    Database {
+        follows: true,
+        age_seconds: lag.map(Duration::as_secs),
+        holds: why.is_none(),
+        why,
+        ..database(name, copies, recovery)
+    }
+}
+
+/// Returns what the standby has that the file has not, or the other way about. Only its own region is asked: what follows the first one says
+/// itself what it follows.
+async fn out_of_step(
+    loaded: &Loaded,
+    recovery: &Recovery,
+    session: &Session,
+    following: &BTreeMap<String, Following>,
+) -> Result<Option<ui::Problem>> {
+    if !recovery.mode.has_standby() {
+        return Ok(None);
+    }
+    let sources = following.iter().map(|(name, one)| (name.clone(), one.source.clone())).collect();
+    let plan = session.plan(&moved::standby(loaded, recovery, sources).loaded).await?;
+    let changes = plan.items.iter().filter(|item| item.action != Action::Keep).count();
+    Ok((changes > 0).then(|| ui::Problem {
+        severity: "doubtful",
+        key: None,
+        message: format!("the standby is not as the file says: {changes} objects differ"),
+        help: Some("`stack recovery apply` shows them, and brings it up to date".into()),
+    }))
 }
 
 /// Returns what a failover would meet there: what AWS would refuse of its plan, and what the file names in the stack's own region.
@@ -171,7 +241,7 @@ fn text(measured: &Measured, home: &str, look: &Look) -> String {
         let said = one.why.clone().unwrap_or_else(|| "holds".to_owned());
         vec![
             format!("databases.{}", one.name),
-            one.latest.clone().unwrap_or_else(|| "none".to_owned()),
+            if one.follows { "follows".to_owned() } else { one.latest.clone().unwrap_or_else(|| "none".to_owned()) },
             one.age_seconds.map_or_else(|| "-".to_owned(), time),
             one.gib.map_or_else(|| "-".to_owned(), |gib| format!("{gib} GiB")),
             said,

@@ -1,0 +1,196 @@
+//! `recovery` with a standby: databases that follow, what serves beside them, and how they take over.
+
+use serde_json::{Value, json};
+
+use crate::support::proxy::Fault;
+use crate::support::run::{Output, words};
+use crate::support::subject::{APPLY, DESTROY, Subject, behind};
+
+const FILE: &str = r#"
+stack: shop
+region: eu-west-1
+alarms: off
+network: { zones: 2, nat: single }
+services:
+  web: { image: "nginx:1.27", port: 80, count: 3, routes: ["/*"], uses: [databases.main] }
+databases:
+  main: { engine: postgres, version: "16", storage: 20GiB, deletion_protection: false, replicas: { reader: {} } }
+recovery: { region: eu-central-1, mode: warm_standby, rpo: 5m, rto: 1h }
+"#;
+const HOME: &str = "eu-west-1";
+const AWAY: &str = "eu-central-1";
+const STANDBY: &[&str] = &["recovery", "apply", "s.yaml", "--yes"];
+const FAILOVER: &[&str] = &["failover", "s.yaml", "--to", AWAY, "--yes"];
+const AGREED: [&str; 2] = ["--allow-upgrade", "rds.instance/main"];
+
+/// What is in a region, by another client: databases with what they follow, tasks wanted of services, secrets with the region that they are
+/// copies of, and NAT gateways.
+fn there(s: &Subject, region: &str) -> Value {
+    let script = r#"
+rds, ecs, secrets = client("rds", args), client("ecs", args), client("secretsmanager", args)
+clusters = ecs.list_clusters()["clusterArns"]
+result = {
+    "databases": {d["DBInstanceIdentifier"]: (d.get("ReadReplicaSourceDBInstanceIdentifier") or "").split(":")[-1] for d in rds.describe_db_instances()["DBInstances"]},
+    "services": {arn.split("/")[-1]: ecs.describe_services(cluster=cluster, services=[arn])["services"][0]["desiredCount"]
+                 for cluster in clusters for arn in ecs.list_services(cluster=cluster)["serviceArns"]},
+    "secrets": {secret["Name"]: secrets.describe_secret(SecretId=secret["ARN"]).get("PrimaryRegion") for secret in secrets.list_secrets()["SecretList"]},
+    "nat": len(client("ec2", args).describe_nat_gateways(Filters=[{"Name": "state", "Values": ["available", "pending"]}])["NatGateways"]),
+}
+"#;
+    s.account.boto3(script, &json!(region))
+}
+
+/// What a database holds, after that was said.
+fn data(s: &Subject, region: &str, said: Option<&str>) -> Value {
+    let script = r#"
+import json, os, urllib.request
+request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/data", data=json.dumps(args).encode(), method="POST")
+result = json.load(urllib.request.urlopen(request))["data"]
+"#;
+    s.account.boto3(script, &json!({"account": s.account.id, "region": region, "database": "shop", "data": said}))
+}
+
+/// Has CloudWatch report how far the database there is behind, in seconds.
+fn lags(s: &Subject, seconds: u32) {
+    let script = r#"
+import datetime
+client("cloudwatch", "eu-central-1").put_metric_data(Namespace="AWS/RDS", MetricData=[{
+    "MetricName": "ReplicaLag", "Dimensions": [{"Name": "DBInstanceIdentifier", "Value": "shop"}],
+    "Timestamp": datetime.datetime.now(datetime.UTC), "Value": args}])
+"#;
+    s.account.boto3(script, &json!(seconds));
+}
+
+fn standby(s: &Subject, more: &[&str]) -> Output {
+    s.place.stack(&[STANDBY, more].concat())
+}
+
+/// What it said, on one line.
+fn said(output: &Output) -> String {
+    words(&format!("{} {}", output.stdout, output.stderr))
+}
+
+fn fails(s: &Subject, region: &'static str) {
+    s.proxy.on_call(move |call| if call.region == region { Fault::DropBefore } else { Fault::Pass });
+}
+
+#[test]
+fn a_warm_standby_takes_over() {
+    let s = Subject::new(FILE);
+    let refused = said(&standby(&s, &[]).exits(4));
+    assert!(refused.contains("`databases.main` does not exist in eu-west-1"), "{refused}");
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(there(&s, HOME)["secrets"], json!({"stack/shop/default/main": Value::Null}));
+    standby(&s, &[]).ok();
+    let small = json!({
+        "databases": {"shop": "shop"}, "services": {"shop-web": 1}, "nat": 1,
+        "secrets": {"stack/shop/default/main": HOME},
+    });
+    assert_eq!(there(&s, AWAY), small);
+    // Twice is nothing, here and there.
+    let again = said(&standby(&s, &[]).ok());
+    assert!(again.contains("There was nothing to do."), "{again}");
+    s.assert_in_step();
+
+    let unknown = said(&s.place.stack(&["recovery", "check", "s.yaml"]).exits(2));
+    assert!(unknown.contains("CloudWatch does not say how far it is behind"), "{unknown}");
+    lags(&s, 7);
+    let known = said(&s.place.stack(&["recovery", "check", "s.yaml"]).ok());
+    assert!(known.contains("databases.main follows 7 s"), "{known}");
+    lags(&s, 301);
+    let late = said(&s.place.stack(&["recovery", "check", "s.yaml"]).exits(2));
+    assert!(late.contains("further behind than `rpo`, 5m"), "{late}");
+
+    // It fails.
+    data(&s, HOME, Some("42 orders"));
+    fails(&s, HOME);
+    s.proxy.take();
+    let refused = said(&s.place.stack(&[FAILOVER, &["--to-time", "2026-11-27T10:00Z"]].concat()).exits(4));
+    assert!(refused.contains("follows the one of the other region"), "{refused}");
+    let refused = said(&s.place.stack(FAILOVER).exits(4));
+    assert!(refused.contains("301 s behind") || refused.contains("5 min behind"), "{refused}");
+    assert!(refused.contains("--allow-upgrade rds.instance/main"), "{refused}");
+    assert_eq!(there(&s, AWAY), small, "nothing was changed");
+    s.place.stack(&[FAILOVER, &AGREED].concat()).ok();
+    let full = json!({
+        "databases": {"shop": "", "shop-main-reader": "shop"}, "services": {"shop-web": 3}, "nat": 1,
+        "secrets": {"stack/shop/default/main": Value::Null},
+    });
+    assert_eq!(there(&s, AWAY), full);
+    assert_eq!(data(&s, AWAY, None), "42 orders");
+    assert!(s.proxy.take().iter().all(|call| call.region != HOME), "the region that failed was asked");
+    assert!(said(&s.place.stack(FAILOVER).ok()).contains("A failover was done"));
+
+    // What took over is no standby, and the file says where the stack is.
+    s.proxy.pass();
+    let refused = said(&standby(&s, &[]).exits(4));
+    assert!(refused.contains("has data of its own, and follows none"), "{refused}");
+    s.write("region: eu-west-1", "region: eu-central-1");
+    s.write("recovery: { region: eu-central-1, mode: warm_standby", "recovery: { region: eu-west-1, mode: backup");
+    s.apply();
+    s.assert_in_step();
+    s.place.stack(&[DESTROY, &["--no-final-snapshot", "*"]].concat()).ok();
+    assert_eq!(there(&s, AWAY)["databases"], json!({}));
+}
+
+#[test]
+fn a_pilot_light_has_no_tasks() {
+    let s = Subject::new(&FILE.replace("warm_standby", "pilot_light"));
+    s.apply();
+    standby(&s, &[]).ok();
+    let dark = json!({
+        "databases": {"shop": "shop"}, "services": {"shop-web": 0}, "nat": 0,
+        "secrets": {"stack/shop/default/main": HOME},
+    });
+    assert_eq!(there(&s, AWAY), dark);
+
+    // Another mode is another size, and nothing at home.
+    s.write("pilot_light", "active_active");
+    s.assert_in_step();
+    standby(&s, &[]).ok();
+    assert_eq!(there(&s, AWAY)["services"], json!({"shop-web": 3}));
+    s.write("active_active", "pilot_light");
+    standby(&s, &["--allow-delete", "*"]).ok();
+    assert_eq!(there(&s, AWAY), dark);
+
+    // What someone did there is undone.
+    let scaled = r#"
+ecs = client("ecs", "eu-central-1")
+[cluster] = ecs.list_clusters()["clusterArns"]
+[service] = ecs.list_services(cluster=cluster)["serviceArns"]
+ecs.update_service(cluster=cluster, service=service, desiredCount=2)
+"#;
+    s.account.boto3(scaled, &Value::Null);
+    let check = said(&s.place.stack(&["recovery", "check", "s.yaml"]).exits(2));
+    assert!(check.contains("the standby is not as the file says: 1 objects differ"), "{check}");
+    standby(&s, &[]).ok();
+    assert_eq!(there(&s, AWAY), dark);
+
+    // Without it the copies of the secrets are deleted, which is told.
+    let away = ["destroy", "--stack", "shop", "--env", "default", "--region", AWAY, "--yes", "--confirm", "shop/default"];
+    s.place.stack(&[&away[..], &["--no-final-snapshot", "*"]].concat()).ok();
+    assert_eq!(there(&s, AWAY)["databases"], json!({}));
+    s.write("pilot_light", "backup");
+    s.apply();
+    s.assert_in_step();
+}
+
+#[test]
+fn a_standby_needs_a_mode_and_its_secrets() {
+    let s = Subject::new(&FILE.replace("warm_standby", "backup"));
+    let usage = said(&standby(&s, &[]).exits(64));
+    assert!(usage.contains("keeps backups in eu-central-1, and no standby"), "{usage}");
+    s.apply();
+    s.write("backup", "pilot_light");
+    let refused = said(&standby(&s, &[]).exits(4));
+    assert!(refused.contains("`secretsmanager.secret/main` was not copied here yet"), "{refused}");
+    behind(&s, "pass", &["update secretsmanager.secret/main"]);
+    s.place.stack(APPLY).ok();
+    // Ended by someone: it is copied again, once what is in the way is gone.
+    let removed = r#"
+secrets = client("secretsmanager", "eu-west-1")
+secrets.remove_regions_from_replication(SecretId="stack/shop/default/main", RemoveReplicaRegions=["eu-central-1"])
+"#;
+    behind(&s, removed, &["update secretsmanager.secret/main"]);
+}
