@@ -8,7 +8,7 @@ import importlib
 
 from localstack.services.plugins import Service, aws_provider
 
-WRAPPED = ("acm", "cloudwatch", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3", "secretsmanager", "sns")
+WRAPPED = ("acm", "cloudwatch", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "route53", "s3", "secretsmanager", "sns")
 
 
 def _operations(module: str):
@@ -54,6 +54,7 @@ ec2 = _wrapping("ec2", "ec2")
 iam = _wrapping("iam", "iam")
 kms = _wrapping("kms", "kms")
 logs = _wrapping("logs", "logs")
+route53 = _wrapping("route53", "route53")
 s3 = _wrapping("s3", "s3")
 secretsmanager = _wrapping("secretsmanager", "secretsmanager")
 sns = _wrapping("sns", "sns")

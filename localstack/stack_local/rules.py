@@ -241,6 +241,9 @@ def _(ask: Ask, answer: dict) -> None:
 def _(ask: Ask, answer: dict) -> None:
     if instance := ask.here["rds.instance"].get(_name(ask["DBInstanceIdentifier"])):
         instance["source"] = None
+        # "Default: 1" (API reference, PromoteReadReplica, BackupRetentionPeriod).
+        days = ask.get("BackupRetentionPeriod")
+        instance["backups"] = 1 if days is None else days
 
 
 def _source_of(ask: Ask) -> dict:

@@ -48,7 +48,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
             }
         };
         let parts = Parts { subnets: &subnets, group: &group, parameters: &parameters, secret: secret.as_ref() };
-        let primary = match stack.standby.as_ref().and_then(|standby| standby.sources.get(name.as_str())) {
+        let primary = match stack.second.as_ref().and_then(|second| second.sources.get(name.as_str())) {
             Some(source) => following(source, primary(stack, database, &parts, keys)),
             None => primary(stack, database, &parts, keys),
         };

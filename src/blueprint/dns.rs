@@ -7,9 +7,10 @@ use super::facts::Facts;
 use super::load_balancer::Balancer;
 use crate::aws::acm::Certificate;
 use crate::aws::cloudfront::{Distribution, ZONE};
-use crate::aws::route53::{Record, record_name};
+use crate::aws::route53::{Record, Routing, record_name};
 use crate::config::Stack;
 use crate::config::encryption::CertificateSection;
+use crate::config::recovery::{Mode, Recovery, Second};
 use crate::engine::{Error, Graph, Ref};
 
 /// What names lead to.
@@ -20,6 +21,20 @@ struct Target {
     origin: &'static str,
     /// What proves the names: records lead only to what has them.
     certificates: Vec<Ref<Certificate>>,
+    routing: Routing,
+}
+
+/// Returns how names lead to a load balancer of this stack, where one in another region has the same names.
+fn routing(stack: &Stack, facts: &Facts<'_>) -> Routing {
+    let recovery = stack.recovery.as_ref().filter(|recovery| recovery.region != facts.scope.region);
+    match (&stack.second, recovery) {
+        (Some(Second { mode: Mode::ActiveActive, .. }), _) | (_, Some(Recovery { mode: Mode::ActiveActive, .. })) => {
+            Routing::Latency
+        }
+        (Some(_), _) => Routing::Secondary,
+        (None, Some(recovery)) if recovery.mode.has_standby() => Routing::Primary,
+        _ => Routing::Simple,
+    }
 }
 
 /// Adds the records. Only a certificate of this stack names a zone; with another owner's certificate DNS is elsewhere.
@@ -38,7 +53,9 @@ pub fn expand(
             // It has IPv6, and answers only once it is deployed.
             let domain = distribution.clone().attr("domain").ready().to_string();
             let certificates = certificates.global_objects(certificate);
-            let target = Target { domain, zone: ZONE.into(), types: &["A", "AAAA"], origin: "cdn.aliases", certificates };
+            let routing = Routing::Simple;
+            let target =
+                Target { domain, zone: ZONE.into(), types: &["A", "AAAA"], origin: "cdn.aliases", certificates, routing };
             records(graph, section_of(certificate), &cdn.aliases, &target, facts)
         }
         (None, _, Some(balancer)) => {
@@ -54,6 +71,7 @@ pub fn expand(
                 types: &["A"],
                 origin: "load_balancer.certificate",
                 certificates: certificates.regional_objects(certificate),
+                routing: routing(stack, facts),
             };
             records(graph, Some(own), &names, &target, facts)
         }
@@ -81,6 +99,7 @@ fn records(
                 target: target.domain.clone(),
                 target_zone: target.zone.clone(),
                 certificates: target.certificates.clone(),
+                routing: Some(target.routing),
             };
             graph.add(record_name(&name, kind), target.origin, &record)?;
         }

@@ -21,10 +21,10 @@ pub fn copy_secrets(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) {
         recovery.filter(|recovery| recovery.mode.has_standby()).map(|recovery| recovery.region.as_str()).into_iter().collect();
     for node in graph.nodes_mut().filter(|node| node.key.kind == Secret::KIND) {
         let Some(fields) = Arc::make_mut(&mut node.desired).as_object_mut() else { continue };
-        if let Some(standby) = &stack.standby {
+        if let Some(second) = stack.second.as_ref().filter(|second| second.follows) {
             // All else is that of the secret that it is a copy of.
             fields.retain(|field, _| ["username", "description", "tags"].contains(&field.as_str()));
-            fields.insert("primary_region".into(), standby.home.clone().into());
+            fields.insert("primary_region".into(), second.home.clone().into());
             continue;
         }
         let is_said = |fields: &Map<String, Value>, field: &str| fields.get(field).is_some_and(|is| !is.is_null());

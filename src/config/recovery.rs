@@ -79,14 +79,16 @@ impl Mode {
     }
 }
 
-/// What a stack is in its second region, as long as the first one serves. No file says so: `stack recovery` plans it.
+/// What a stack is in its second region. No file says so: `stack recovery` and `stack failover` plan it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standby {
+pub struct Second {
     /// The first region.
     pub home: String,
     /// What is kept ready.
     pub mode: Mode,
-    /// The ARNs of the databases of the first region, by their names in the file. Those of others do not follow one.
+    /// Whether it follows the first region; otherwise it takes over.
+    pub follows: bool,
+    /// The ARNs of the databases that its own follow, by their names in the file.
     pub sources: BTreeMap<String, String>,
 }
 

@@ -25,7 +25,7 @@ use super::exceptions::CheckSection;
 use super::existing::Existing;
 use super::firewall::Firewall;
 use super::logs::LogSection;
-use super::recovery::{Recovery, Standby};
+use super::recovery::{Recovery, Second};
 use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
@@ -118,9 +118,9 @@ pub struct Stack {
     /// A second region, in which the stack is brought up when its own fails. Default: none.
     #[serde(default)]
     pub recovery: Option<Recovery>,
-    /// That it is the standby of another region.
+    /// That it is in its second region.
     #[serde(skip)]
-    pub standby: Option<Standby>,
+    pub second: Option<Second>,
     /// Data that must be kept and is no longer used: exports of databases, and objects of buckets, in archives of S3. Default: none.
     #[serde(default)]
     pub archive: Option<Archive>,

@@ -111,6 +111,8 @@ pub trait Kind<C>: Send + Sync {
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool;
     /// See [`Resource::begins`].
     fn begins(&self, desired: &Value) -> bool;
+    /// See [`Resource::comes_up_otherwise`].
+    fn comes_up_otherwise(&self, desired: &Value) -> bool;
     /// See [`Resource::carry_over`].
     fn carry_over<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
     /// Returns what a file may refer to in an object of this kind, `id` first.
@@ -195,6 +197,10 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn begins(&self, desired: &Value) -> bool {
         R::begins(desired)
+    }
+
+    fn comes_up_otherwise(&self, desired: &Value) -> bool {
+        R::comes_up_otherwise(desired)
     }
     fn carry_over<'a>(&'a self, cx: &'a Cx<R::Cloud>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move { typed::<R>(R::KIND, "desired", desired)?.carry_over(cx).await })

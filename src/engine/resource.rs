@@ -109,6 +109,12 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         false
     }
 
+    /// Checks whether what `create` makes lacks something that can be said only afterwards: with [`Resource::STEPWISE`] the rest is
+    /// changed when it has come up, as [`Resource::update`] mends drift.
+    fn comes_up_otherwise(_desired: &Value) -> bool {
+        false
+    }
+
     /// Asks once for a copy of the data of [`Cx::replaces`], or of what a new object begins with ([`Cx::begins`]), and starts it
     /// when it does not exist: `create` starts with it as soon as it is ready. `cx` is the same at every poll, for `create` and for
     /// `settle`, and its [`Reads`](super::reads::Reads) with it.

@@ -103,6 +103,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/rds/subscriptions.py",
     "stack_local/refusals.py",
     "stack_local/rollout.py",
+    "stack_local/route53.py",
     "stack_local/rules.py",
     "stack_local/s3.py",
     "stack_local/secretsmanager.py",

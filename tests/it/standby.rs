@@ -102,6 +102,10 @@ fn a_warm_standby_takes_over() {
     let late = said(&s.place.stack(&["recovery", "check", "s.yaml"]).exits(2));
     assert!(late.contains("further behind than `rpo`, 5m"), "{late}");
 
+    // What is followed does not go without a word.
+    let followed = said(&s.place.stack(DESTROY).exits(4));
+    assert!(followed.contains("which follows it (if that is the standby, `stack destroy --stack shop --env default --region eu-central-1` deletes it first)"), "{followed}");
+
     // It fails.
     data(&s, HOME, Some("42 orders"));
     fails(&s, HOME);
@@ -174,6 +178,55 @@ ecs.update_service(cluster=cluster, service=service, desiredCount=2)
     s.write("pilot_light", "backup");
     s.apply();
     s.assert_in_step();
+}
+
+/// Where a name leads: the regions, with how and whether Route 53 asks whether there is anyone.
+fn led(s: &Subject, zone: &str) -> Value {
+    let script = r#"
+sets = client("route53").list_resource_record_sets(HostedZoneId=args)["ResourceRecordSets"]
+result = {one.get("SetIdentifier", "-"): [one.get("Failover") or one.get("Region") or "simple", one["AliasTarget"]["DNSName"].split(".")[1], one["AliasTarget"]["EvaluateTargetHealth"]]
+          for one in sets if one["Type"] == "A"}
+"#;
+    s.account.boto3(script, &json!(zone))
+}
+
+#[test]
+fn names_lead_to_the_region_that_serves() {
+    const ZONE: &str = r#"result = client("route53").create_hosted_zone(Name="shop.example", CallerReference="1")["HostedZone"]["Id"].split("/")[-1]"#;
+    let named = FILE.replace("warm_standby", "backup").replace(
+        "services:\n",
+        "certificates: { site: { domain: shop.example, zone: existing.zones.main } }\nexisting: { zones: { main: shop.example } }\nload_balancer: { certificate: certificates.site }\nservices:\n",
+    );
+    let s = Subject::new(&named);
+    let zone = s.account.boto3(ZONE, &Value::Null).as_str().unwrap().to_owned();
+    s.apply();
+    assert_eq!(led(&s, &zone), json!({"-": ["simple", HOME, false]}));
+    s.write("mode: backup", "mode: pilot_light");
+    // There is no place beside the only record of a name.
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(led(&s, &zone), json!({HOME: ["PRIMARY", HOME, true]}));
+    standby(&s, &[]).ok();
+    let both = json!({HOME: ["PRIMARY", HOME, true], AWAY: ["SECONDARY", AWAY, true]});
+    assert_eq!(led(&s, &zone), both);
+    s.assert_in_step();
+    assert!(said(&standby(&s, &[]).ok()).contains("There was nothing to do."));
+    // Nothing is changed in Route 53 when it takes over.
+    fails(&s, HOME);
+    let told = said(&s.place.stack(&[FAILOVER, &AGREED].concat()).ok());
+    assert_eq!(led(&s, &zone), both);
+    assert!(!told.contains("still leads to"), "{told}");
+    s.proxy.pass();
+    // There are not two that come first.
+    s.write("region: eu-west-1", "region: eu-central-1");
+    s.write("recovery: { region: eu-central-1", "recovery: { region: eu-west-1");
+    let refused = said(&s.place.stack(APPLY).exits(4));
+    assert!(refused.contains("already has a record") && refused.contains("in which the stack was before"), "{refused}");
+    let old = ["destroy", "--stack", "shop", "--region", HOME, "--yes", "--confirm", "shop/default", "--no-final-snapshot", "*"];
+    s.place.stack(&old).ok();
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(led(&s, &zone), json!({AWAY: ["PRIMARY", AWAY, true]}));
 }
 
 #[test]

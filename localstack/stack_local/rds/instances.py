@@ -379,17 +379,13 @@ def _check_elsewhere(call: Call, source) -> None:
 
 
 def _place_elsewhere(call: Call, replica, answer: dict) -> None:
-    """What a replica in another region has of its own: network, key and parameters (as above)."""
-    group = moto_backend(call.account, call.region).subnet_groups.get(call.get("DBSubnetGroupName") or "default")
-    if group is not None:
-        replica.db_subnet_group = group
-        answer["DBSubnetGroup"] = {
-            "DBSubnetGroupName": group.db_subnet_group_name,
-            "VpcId": group.vpc_id,
-            "SubnetGroupStatus": "Complete",
-            "Subnets": [],
-        }
-    replica.db_parameter_group_name = None
+    """What a replica in another region has of its own: a key and AWS's parameters (as above)."""
+    family = ".".join(str(number) for number in family_of(replica.engine, replica.engine_version))
+    replica.db_parameter_group_name = f"default.{replica.engine}{family}"
+    source, _, _ = _source(call)
+    # moto takes the replica for one of its source's region.
+    source.replicas = [name for name in source.replicas if name != replica.db_instance_identifier]
+    source.replicas.append(answer["DBInstanceArn"])
     if key := call.get("KmsKeyId"):
         replica.kms_key_id = answer["KmsKeyId"] = snapshots.key_arn(call.account, call.region, key)
 

@@ -356,6 +356,15 @@ impl Clients {
         aws_sdk_rds::Client::from_conf(config)
     }
 
+    /// Returns Secrets Manager in a region: that of the stack, or another one with copies.
+    pub fn secrets_in(&self, region: &str) -> aws_sdk_secretsmanager::Client {
+        if region == self.region {
+            return self.secrets.clone();
+        }
+        let config = self.secrets.config().to_builder().region(Region::new(region.to_owned())).build();
+        aws_sdk_secretsmanager::Client::from_conf(config)
+    }
+
     /// Returns KMS in a region: that of the stack, or another one with copies.
     pub fn kms_in(&self, region: &str) -> aws_sdk_kms::Client {
         if region == self.region {

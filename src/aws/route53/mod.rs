@@ -3,8 +3,10 @@
 mod checks;
 pub(in crate::aws) mod errors;
 mod record;
+mod routing;
 
 pub use record::{Record, name_of as record_name};
+pub use routing::Routing;
 
 use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 

@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{bare, leads, said};
+use super::{Routing, bare, leads, said};
 use crate::aws::acm::{Certificate, covers, in_zones};
 use crate::aws::cloudfront::{Distribution, delivered};
 use crate::aws::elbv2::{LoadBalancer, addresses};
@@ -41,6 +41,9 @@ pub struct Record {
     /// The certificates for the name, by which the record is found again. Left out: none.
     #[serde(default)]
     pub certificates: Vec<Ref<Certificate>>,
+    /// How it leads there when a load balancer in another region has a record of the same name. Left out: it is the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Routing>,
 }
 
 /// The attributes that other objects refer to.
@@ -76,7 +79,7 @@ pub fn name_of(name: &str, r#type: &str) -> String {
 }
 
 /// Checks whether the record points to this target. AWS's console writes a load balancer's name with a word before it.
-fn leads_to(record: &ResourceRecordSet, target: &str) -> bool {
+pub(super) fn leads_to(record: &ResourceRecordSet, target: &str) -> bool {
     let Some(alias) = record.alias_target() else { return false };
     let (said, target) = (bare(alias.dns_name()), bare(target));
     said == target || said.strip_prefix("dualstack.") == Some(&target)
@@ -108,12 +111,14 @@ async fn exactly(cx: &Cx, live: &Live) -> Result<Option<ResourceRecordSet>> {
 }
 
 impl Record {
-    fn to_sdk(&self) -> Result<ResourceRecordSet> {
-        // CloudFront has no health to ask for, and a balancer without healthy targets has no better place to send people to.
+    fn to_sdk(&self, region: &str) -> Result<ResourceRecordSet> {
+        let routing = self.routing.unwrap_or_default();
+        // CloudFront has no health to ask for, and a balancer without healthy targets sends people elsewhere only if another region has
+        // one.
         let alias = AliasTarget::builder().hosted_zone_id(&self.target_zone).dns_name(&self.target);
-        let alias = built(alias.evaluate_target_health(false).build())?;
+        let alias = built(alias.evaluate_target_health(routing != Routing::Simple).build())?;
         let record = ResourceRecordSet::builder().name(&self.name).r#type(RrType::from(self.r#type.as_str()));
-        built(record.alias_target(alias).build())
+        built(routing.write(record.alias_target(alias), region).build())
     }
 
     fn live(&self, change: Option<String>) -> Live {
@@ -180,6 +185,7 @@ impl Resource for Record {
                         target: reference.clone(),
                         target_zone: record.alias_target().map(|a| a.hosted_zone_id().to_owned()).unwrap_or_default(),
                         certificates: arns.iter().map(|arn| Ref::physical(arn).attr("arn")).collect(),
+                        routing: Some(Routing::of(&record)),
                     },
                     state: Readiness::Ready,
                 })
@@ -191,7 +197,7 @@ impl Resource for Record {
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
-        match change(cx, &self.zone, vec![(ChangeAction::Create, self.to_sdk()?)]).await {
+        match change(cx, &self.zone, vec![(ChangeAction::Create, self.to_sdk(&cx.scope.region)?)]).await {
             Ok(change) => Ok(self.live(change)),
             Err(e) if e.class == Class::Exists => {
                 let there: Vec<String> = leads(cx, &self.zone, &self.name).await?.iter().map(said).collect();
@@ -208,7 +214,7 @@ impl Resource for Record {
     async fn update(&self, cx: &Cx, live: &Live, _diff: &Diff) -> Result<Live> {
         let mut changes: Vec<(ChangeAction, ResourceRecordSet)> =
             exactly(cx, live).await?.into_iter().map(|old| (ChangeAction::Delete, old)).collect();
-        changes.push((ChangeAction::Create, self.to_sdk()?));
+        changes.push((ChangeAction::Create, self.to_sdk(&cx.scope.region)?));
         Ok(self.live(change(cx, &self.zone, changes).await?))
     }
 
@@ -250,12 +256,13 @@ mod tests {
             target: target.into(),
             target_zone: "Z2FDTNDATAQYW2".into(),
             certificates: Vec::new(),
+            routing: None,
         }
     }
 
     #[test]
     fn a_record_leads_to_us_however_its_target_is_spelled() {
-        let record = |target| record(target).to_sdk().unwrap();
+        let record = |target| record(target).to_sdk("eu-west-1").unwrap();
         assert!(leads_to(&record("D111.cloudfront.net."), "d111.cloudfront.net"));
         assert!(leads_to(&record("dualstack.Web-1.eu-west-1.elb.amazonaws.com."), "web-1.eu-west-1.elb.amazonaws.com"));
         assert!(!leads_to(&record("other-web-1.eu-west-1.elb.amazonaws.com."), "web-1.eu-west-1.elb.amazonaws.com"));

@@ -6,8 +6,9 @@ use aws_sdk_secretsmanager::types::{ReplicaRegionType, StatusType};
 use serde_json::Value;
 
 use super::errors::failed;
-use super::secret::describe;
+use super::secret::{describe, tags_of};
 use crate::aws::Cx;
+use crate::aws::call::answers::present;
 use crate::engine::{Class, Diff, Effect, Error, Impact, Result};
 
 /// Returns the regions in which there are copies, or will be soon; those that could not be made are made again.
@@ -40,11 +41,22 @@ pub(super) async fn keep(cx: &Cx, arn: &str, wanted: &[String]) -> Result<()> {
     if !gone.is_empty() {
         remove(cx, arn, gone).await?;
     }
-    if let Some(new) = to_sdk(&new) {
-        let call = cx.cloud.secrets.replicate_secret_to_regions().secret_id(arn).set_add_replica_regions(Some(new));
+    for region in new {
+        let call =
+            cx.cloud.secrets.replicate_secret_to_regions().secret_id(arn).set_add_replica_regions(to_sdk(&[region.clone()]));
+        let call = call.force_overwrite_replica_secret(is_left(cx, &now, &region).await?);
         call.send().await.map_err(failed("secretsmanager:ReplicateSecretToRegions"))?;
     }
     Ok(())
+}
+
+/// Checks whether what has the name in a region is what the stack left there: its own, and scheduled for deletion, which a copy may take the
+/// place of. Anything else of that name is in the way, as AWS then says.
+async fn is_left(cx: &Cx, secret: &DescribeSecretOutput, region: &str) -> Result<bool> {
+    let name = secret.name().unwrap_or_default();
+    let answer = cx.cloud.secrets_in(region).describe_secret().secret_id(name).send().await;
+    let there = present(answer.map(Some).map_err(failed("secretsmanager:DescribeSecret")))?;
+    Ok(there.is_some_and(|there| there.deleted_date().is_some() && cx.scope.owns(&tags_of(&there))))
 }
 
 async fn remove(cx: &Cx, arn: &str, regions: Vec<String>) -> Result<()> {

@@ -127,7 +127,7 @@ async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
     Ok(listed)
 }
 
-fn tags_of(secret: &DescribeSecretOutput) -> Tags {
+pub(super) fn tags_of(secret: &DescribeSecretOutput) -> Tags {
     from_pairs(secret.tags().iter().map(|t| (t.key(), t.value())))
 }
 

@@ -10,7 +10,7 @@ use crate::commands::clone::compose;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::database::{Begin, LATEST};
-use crate::config::recovery::{Mode, Recovery, Standby};
+use crate::config::recovery::{Mode, Recovery, Second};
 use crate::config::{Loaded, Nat, Stack, Zones};
 use crate::engine::token::{self, Token};
 use crate::engine::{Action, Effect, Impact, Key, Plan, Resource, Seen};
@@ -25,7 +25,7 @@ pub struct Moved {
     pub left: Vec<String>,
     /// Texts of the file that name its own region: paths and texts.
     pub elsewhere: Vec<(String, String)>,
-    /// The names under which it answers, which lead to its own region until they are moved.
+    /// The names under which it answers, which lead to its own region until someone moves them: Route 53 moves none of these.
     pub names: Vec<String>,
 }
 
@@ -84,7 +84,9 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     let left = left(&loaded.stack);
     let stack = &mut moved.stack;
     // Nothing is read from there.
-    (stack.recovery, stack.history_bucket) = (None, None);
+    let mode = stack.recovery.take().map(|recovery| recovery.mode).filter(|mode| mode.has_standby());
+    stack.history_bucket = None;
+    stack.second = mode.map(|mode| Second { home: home.clone(), mode, follows: false, sources: BTreeMap::new() });
     if let Zones::Names(zones) = &stack.network.zones {
         stack.network.zones = Zones::Count(u8::try_from(zones.len()).unwrap_or(u8::MAX));
     }
@@ -92,7 +94,8 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     stack.access.groups.clear();
     stack.access.users.clear();
     stack.access.pipelines.clear();
-    if let Some(balancer) = &mut stack.load_balancer {
+    // Where there is a standby, Route 53 is told of both regions beforehand.
+    if let Some(balancer) = stack.load_balancer.as_mut().filter(|_| mode.is_none()) {
         balancer.dns = false;
     }
     if let Some(cdn) = stack.cdn.as_mut().filter(|cdn| !cdn.aliases.is_empty()) {
@@ -110,7 +113,7 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
 pub fn standby(loaded: &Loaded, recovery: &Recovery, sources: BTreeMap<String, String>) -> Moved {
     let mut moved = to(loaded, &recovery.region);
     let stack = &mut moved.loaded.stack;
-    stack.standby = Some(Standby { home: moved.home.clone(), mode: recovery.mode, sources });
+    stack.second = Some(Second { home: moved.home.clone(), mode: recovery.mode, follows: true, sources });
     for service in stack.services.values_mut() {
         match recovery.mode {
             Mode::PilotLight | Mode::Backup => (service.count, service.scale) = (Some(0), None),
@@ -179,6 +182,9 @@ pub async fn lags(session: &Session, following: &BTreeMap<String, Following>) ->
 fn names(stack: &Stack) -> Vec<String> {
     if let Some(cdn) = &stack.cdn {
         return cdn.aliases.clone();
+    }
+    if stack.recovery.as_ref().is_some_and(|recovery| recovery.mode.has_standby()) {
+        return Vec::new();
     }
     let balancer = stack.load_balancer.as_ref().filter(|balancer| balancer.dns);
     let own = balancer.and_then(|balancer| balancer.certificate.as_deref()?.strip_prefix("certificates."));

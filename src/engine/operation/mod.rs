@@ -218,7 +218,11 @@ impl<'a, C: Cloud> Run<'a, C> {
         let resolved = self.with_ids(|ids| ids.resolve(desired).map_err(|key| unresolved(ids, desired, &key)))?;
         let live = match job.id.1 {
             // What is changed step by step is paused when it has come up.
-            Verb::Create if item.carries_data || job.cx.begins || kind.info().stepwise && is_paused(desired) => {
+            Verb::Create
+                if item.carries_data
+                    || job.cx.begins
+                    || kind.info().stepwise && (is_paused(desired) || kind.comes_up_otherwise(desired)) =>
+            {
                 if item.carries_data || job.cx.begins {
                     self.carry_over(kind, job, &resolved).await?;
                 }

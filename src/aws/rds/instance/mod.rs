@@ -333,6 +333,10 @@ impl Resource for Instance {
         desired.get("begin").is_some()
     }
 
+    fn comes_up_otherwise(desired: &Value) -> bool {
+        replica::has_others_parameters(desired)
+    }
+
     async fn carry_over(&self, cx: &Cx) -> Result<Readiness> {
         self.look_at_copy(cx).await
     }

@@ -11,6 +11,7 @@ use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
 use crate::aws::rds::{NAME, to_sdk};
+use crate::engine::token::{self, Token};
 use crate::engine::{Diff, Effect, Impact, Ref, Result};
 
 /// AWS's own key for RDS, in every region.
@@ -31,6 +32,12 @@ pub(super) fn refused(instance: &Instance) -> Option<(&'static str, String)> {
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstanceReadReplica.html>, SourceDBInstanceIdentifier).
 pub fn is_elsewhere(source: &str) -> bool {
     source.starts_with("arn:")
+}
+
+/// Checks whether what is desired comes up with AWS's parameters: a replica of a database in another region.
+pub(super) fn has_others_parameters(desired: &Value) -> bool {
+    let source = desired.get("source").and_then(Value::as_str).and_then(token::whole);
+    matches!(source, Some(Token::Physical { value, .. }) if is_elsewhere(value))
 }
 
 /// Checks whether a change makes a replica a database of its own.
