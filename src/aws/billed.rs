@@ -61,9 +61,9 @@ fn filled(fields: &Arc<Value>, from: &Value) -> Arc<Value> {
 }
 
 impl Whole {
-    /// Returns what a file wants.
+    /// Returns what a file wants, without what does not exist while it is paused, if it is.
     pub fn desired(graph: &Graph, usage: Usage, today: jiff::civil::Date) -> Whole {
-        let objects = graph.nodes().map(|node| Object {
+        let objects = graph.nodes().filter(|node| !graph.is_absent(&node.key)).map(|node| Object {
             key: node.key.clone(),
             origin: node.origin.clone(),
             fields: node.desired.clone(),

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use super::arguments::StackFile;
 use super::edited::{self, Edit, placed};
-use super::price::{Pricing, billed};
+use super::price::billed;
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
-use crate::aws::bill;
 use crate::config::cache::CacheEngine;
 use crate::config::service::Architecture;
 use crate::config::types::Nat;
@@ -157,8 +156,7 @@ impl Trial<'_> {
         if loaded.warnings.diagnostics.len() > warnings {
             return None;
         }
-        let usage = Pricing::of(&loaded.stack).usage;
-        let sum = bill::of(&stack_file::offline(&loaded).ok()?, &loaded.stack.region, &usage).sum();
+        let sum = billed(&loaded).ok()?.0.sum();
         (sum.unpriced <= self.now.unpriced).then_some(sum)
     }
 }

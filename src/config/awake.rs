@@ -64,7 +64,21 @@ pub struct Moment {
     pub since: Timestamp,
 }
 
+/// The minutes of a week.
+pub const WEEK: u32 = 7 * 24 * 60;
+
 impl Awake {
+    /// Returns the minutes of a week in which it is awake, but for the two days of a year on which clocks are changed.
+    pub fn minutes(&self) -> u32 {
+        let minute = |time: Time| u32::try_from(time.hour()).unwrap_or(0) * 60 + u32::try_from(time.minute()).unwrap_or(0);
+        let (from, day) = (minute(self.from), 24 * 60);
+        let each = match self.to.map(minute) {
+            Some(to) if to > from => to - from,
+            to => day - from + to.unwrap_or(0),
+        };
+        self.days.iter().map(|is_in| if *is_in { each } else { 0 }).sum()
+    }
+
     /// Returns what the schedule says of a moment.
     pub fn at(&self, now: Timestamp) -> Moment {
         let mut since = Timestamp::MIN;
@@ -200,6 +214,16 @@ mod tests {
         assert_eq!(at("sat-mon 00:00-24:00 UTC", "2026-11-30T23:00:00Z"), (true, "2026-11-28T00:00:00Z".into()));
         assert_eq!(at("sat-mon 00:00-24:00 UTC", "2026-12-01T00:00:00Z"), (false, "2026-12-01T00:00:00Z".into()));
         assert!(at("mon-sun 00:00-24:00 UTC", "2026-11-30T23:00:00Z").0);
+    }
+
+    #[test]
+    fn the_minutes_of_a_week_are_counted() {
+        let hours = |text: &str| f64::from(text.parse::<Awake>().unwrap().minutes()) / 60.0;
+        assert_eq!(hours("mon-fri 07:00-20:00 Europe/Berlin"), 65.0);
+        assert_eq!(hours("fri 22:00-06:00 UTC"), 8.0);
+        assert_eq!(hours("sat-mon 00:00-24:00 UTC"), 72.0);
+        assert_eq!(hours("sat 22:30-24:00 UTC"), 1.5);
+        assert_eq!("mon-sun 00:00-24:00 UTC".parse::<Awake>().unwrap().minutes(), WEEK);
     }
 
     #[test]

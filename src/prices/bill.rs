@@ -35,6 +35,8 @@ pub struct Line {
     pub unit: Option<String>,
     /// The price of a unit: of the first one that costs something, where prices have tiers.
     pub price: Option<Decimal>,
+    /// The share of the list price that is not charged, and the key of the file that says so.
+    pub discount: Option<(&'static str, Decimal)>,
     /// The units that are free in a month for an organization.
     pub allowance: Option<Decimal>,
     /// Where the price was read.
@@ -56,6 +58,8 @@ pub struct Bill {
     pub updated: Option<String>,
     /// Every part.
     pub lines: Vec<Line>,
+    /// What everything costs in a month once free allowances are no more deducted, where the file says when that is.
+    pub without_allowances: Option<Decimal>,
 }
 
 /// The lines of one group, added up.
@@ -80,17 +84,21 @@ impl Bill {
     fn by(region: &str, table: Option<&Table>, billed: Vec<Billed>, usage: &Usage) -> Bill {
         let mut used: BTreeMap<(&str, String), (Decimal, Decimal)> = BTreeMap::new();
         let mut lines = Vec::new();
+        let mut without = Decimal::ZERO;
         for billed in billed {
             let (name, rate, factor) = found(table, &billed.part);
-            let (reached, most_reached) = used.entry((billed.part.service, name)).or_default();
+            let (reached, most_reached) = used.entry((billed.part.service, name.clone())).or_default();
             let quantity = billed.part.quantity * factor;
             let most = billed.part.most.map_or(quantity, |most| most * factor);
-            let of = |from: Decimal, quantity: Decimal| {
-                let price = |quantity| rate?.price(quantity, usage.free_tier);
-                Some(price(from + quantity)? - price(from)?)
+            let discount = usage.discount(billed.part.service, &name);
+            let charged = discount.map_or(Decimal::ONE, |(_, share)| Decimal::ONE - share);
+            let of = |from: Decimal, quantity: Decimal, free: bool| {
+                let price = |quantity| rate?.price(quantity, free);
+                Some((price(from + quantity)? - price(from)?) * charged)
             };
-            let monthly = of(*reached, quantity);
-            let most_monthly = of(*most_reached, most);
+            let monthly = of(*reached, quantity, usage.free_tier);
+            let most_monthly = of(*most_reached, most, usage.free_tier);
+            without = without + of(*reached, quantity, false).unwrap_or_default();
             (*reached, *most_reached) = (*reached + quantity, *most_reached + most);
             let first = rate.and_then(Rate::first).filter(|_| monthly.is_some());
             lines.push(Line {
@@ -98,6 +106,7 @@ impl Bill {
                 most: billed.part.most.and(most_monthly),
                 unit: rate.map(|rate| rate.unit().to_owned()),
                 price: first.map(|row| row.usd * factor),
+                discount: discount.filter(|_| monthly.is_some()),
                 allowance: rate.and_then(Rate::allowance),
                 source: first.and_then(|row| row.source.clone()),
                 sku: first.and_then(|row| row.sku.clone()),
@@ -106,7 +115,8 @@ impl Bill {
             });
         }
         let updated = table.and_then(|table| table.updated.clone());
-        Bill { region: region.to_owned(), has_table: table.is_some(), updated, lines }
+        let without_allowances = usage.free_until.filter(|_| usage.free_tier).map(|_| without);
+        Bill { region: region.to_owned(), has_table: table.is_some(), updated, lines, without_allowances }
     }
 
     /// Returns the sum of everything.
@@ -214,6 +224,37 @@ mod tests {
         let elsewhere = Bill::of("eu-central-1", parts(), &Usage::default());
         assert_eq!((elsewhere.has_table, elsewhere.sum().unpriced, elsewhere.sum().monthly), (false, 2, Decimal::ZERO));
         assert!(elsewhere.lines.iter().all(|line| line.monthly.is_none() && line.price.is_none()));
+    }
+
+    #[test]
+    fn a_discount_is_of_what_it_covers() {
+        let of = |usage: &str, discounts| {
+            let part = Part::new("AmazonRDS", usage, HOURS, "an hour").up_to(HOURS * Decimal::of(2));
+            Bill::of("us-east-1", vec![billed("d", part)], &Usage { discounts, ..Usage::default() }).lines.remove(0)
+        };
+        let discounts = super::super::Discounts { databases: "0.35".parse().unwrap(), ..Default::default() };
+        // 730 × 0.018 = 13.14, and 65 % of it 8.541; twice of it 17.082.
+        let line = of("instance:postgres:db.t3.micro", discounts);
+        assert_eq!((line.monthly.unwrap().to_string(), line.most.unwrap().to_string()), ("8.541".into(), "17.082".into()));
+        assert_eq!(line.price.unwrap().to_string(), "0.018", "the list price stays");
+        assert_eq!(line.discount, Some(("usage.discounts.databases", discounts.databases)));
+        let storage = of("RDS-Storage-gp2", discounts);
+        assert_eq!((storage.monthly, storage.discount), (of("RDS-Storage-gp2", Default::default()).monthly, None));
+    }
+
+    #[test]
+    fn what_costs_more_after_the_allowances_is_known() {
+        let calls = || vec![billed("f", Part::new("AWSLambda", "Lambda-Request", Decimal::of(3_000_000), "calls"))];
+        let day = jiff::civil::date(2027, 3, 1);
+        let usage = |free_tier, free_until| Usage { free_tier, free_until, ..Usage::default() };
+        let told = |usage| {
+            let bill = Bill::of("us-east-1", calls(), &usage);
+            (bill.sum().monthly.plain(), bill.without_allowances.map(Decimal::plain))
+        };
+        // 2 and 3 million at 0.0000002.
+        assert_eq!(told(usage(true, Some(day))), ("0.40".into(), Some("0.60".into())));
+        assert_eq!(told(usage(true, None)), ("0.40".into(), None));
+        assert_eq!(told(usage(false, Some(day))), ("0.60".into(), None));
     }
 
     #[test]

@@ -80,7 +80,40 @@ pub struct Usage {
     pub calls: Decimal,
     /// Whether AWS's perpetual free allowances are deducted.
     pub free_tier: bool,
+    /// The last day on which they are, or were, where the file says it.
+    pub free_until: Option<jiff::civil::Date>,
+    /// How much less than the list price is charged.
+    pub discounts: Discounts,
 }
+
+/// The shares of list prices that are not charged, because of commitments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discounts {
+    /// Of vCPU and memory on Fargate.
+    pub services: Decimal,
+    /// Of the duration of functions.
+    pub functions: Decimal,
+    /// Of instance hours of databases.
+    pub databases: Decimal,
+    /// Of hours of cache nodes.
+    pub caches: Decimal,
+}
+
+/// What commitments cover, by the beginnings of usages as the table has them, with the key of the file. Compute Savings Plans cover vCPU and
+/// memory on Fargate, and the duration of functions with a discount of its own
+/// (<https://docs.aws.amazon.com/savingsplans/latest/userguide/plan-types.html>, <https://aws.amazon.com/savingsplans/compute-pricing/>);
+/// reserved databases and nodes their hours
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithReservedDBInstances.html>,
+/// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheNodes.Reserved.html>). Fargate Spot is none of it.
+const COVERED: [(&str, &str, &str); 7] = [
+    ("AmazonECS", "ECS-Fargate-vCPU-Hour", "usage.discounts.services"),
+    ("AmazonECS", "ECS-Fargate-GB-Hour", "usage.discounts.services"),
+    ("AWSLambda", "Lambda-GB-Second", "usage.discounts.functions"),
+    ("AWSLambda", "Lambda-ProvisionedConcurrency-GB-Second", "usage.discounts.functions"),
+    ("AmazonRDS", "instance:", "usage.discounts.databases"),
+    ("AmazonRDS", "multi-az:", "usage.discounts.databases"),
+    ("AmazonElastiCache", "node:", "usage.discounts.caches"),
+];
 
 impl Default for Usage {
     fn default() -> Usage {
@@ -94,11 +127,26 @@ impl Default for Usage {
             messages: Decimal::of(100_000),
             calls: Decimal::of(10_000),
             free_tier: false,
+            free_until: None,
+            discounts: Discounts::default(),
         }
     }
 }
 
 impl Usage {
+    /// Returns the share of the list price of a usage that is not charged, and the key of the file that says so.
+    pub fn discount(&self, service: &str, usage: &str) -> Option<(&'static str, Decimal)> {
+        let (.., key) = COVERED.into_iter().find(|(of, start, _)| *of == service && usage.starts_with(start))?;
+        let Discounts { services, functions, databases, caches } = self.discounts;
+        let share = match key {
+            "usage.discounts.services" => services,
+            "usage.discounts.functions" => functions,
+            "usage.discounts.databases" => databases,
+            _ => caches,
+        };
+        (share > Decimal::ZERO).then_some((key, share))
+    }
+
     /// Returns what is assumed under a key of the file, in words.
     pub fn assumed(&self, key: &str) -> Option<String> {
         let month = |what: &str, quantity: Decimal| format!("{} {what}", quantity.quantity());
@@ -124,4 +172,34 @@ pub fn lcus(new: Decimal, active: Decimal, gigabytes: Decimal, requests: Decimal
     let beyond = Decimal::of(rules.saturating_sub(10) as u64) * requests;
     let measures = [new.over(Decimal::of(25)), active.over(Decimal::of(3000)), gigabytes, beyond.over(Decimal::of(1000))];
     measures.into_iter().max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commitments_cover_hours_and_nothing_else() {
+        let share = |text: &str| -> Decimal { text.parse().unwrap() };
+        let discounts =
+            Discounts { services: share("0.2"), functions: share("0.12"), databases: share("0.35"), caches: share("0.3") };
+        let usage = Usage { discounts, ..Usage::default() };
+        let of = |service: &str, name: &str| usage.discount(service, name).map(|(_, share)| share.to_string());
+        for (service, name, expected) in [
+            ("AmazonECS", "ECS-Fargate-vCPU-Hour-ARM", Some("0.2")),
+            ("AmazonECS", "ECS-Fargate-GB-Hour", Some("0.2")),
+            ("AmazonECS", "SpotUsage-Fargate-vCPU-Hour", None),
+            ("AmazonECS", "ECS-Fargate-Ephemeral-Storage", None),
+            ("AWSLambda", "Lambda-GB-Second-ARM", Some("0.12")),
+            ("AWSLambda", "Lambda-Request", None),
+            ("AmazonRDS", "multi-az:postgres:db.t4g.small", Some("0.35")),
+            ("AmazonRDS", "RDS-Storage-gp3", None),
+            ("AmazonRDS", "RDS-ExtendedSupport-Yr1-Yr2", None),
+            ("AmazonElastiCache", "node:valkey:cache.t4g.small", Some("0.3")),
+            ("AmazonVPC", "nat-gateway", None),
+        ] {
+            assert_eq!(of(service, name).as_deref(), expected, "{name}");
+        }
+        assert_eq!(Usage::default().discount("AmazonRDS", "instance:mysql:db.t3.micro"), None);
+    }
 }

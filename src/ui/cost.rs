@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::prices::{Bill, Billed, Decimal, Line, Sum, Usage};
+use crate::prices::{Bill, Billed, Decimal, HOURS, Line, Sum, Usage};
 
 use super::plan::{escaped, finish};
 use super::price::SumJson;
@@ -58,6 +58,20 @@ pub struct About<'a> {
     pub usage: &'a Usage,
     /// What it may cost, where that is said.
     pub max_monthly: Option<u32>,
+    /// The hours in which it runs, where that is not always.
+    pub hours: Option<&'a Hours>,
+}
+
+/// The hours of a month in which an environment runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hours {
+    /// As the file has them.
+    pub awake: String,
+    /// How many of a month.
+    pub monthly: Decimal,
+    /// Whether NAT gateways are deleted the rest of the time.
+    #[serde(skip)]
+    pub without_nat: bool,
 }
 
 /// A table of a bill: its headers and rows.
@@ -124,13 +138,44 @@ fn sources(bill: &Bill) -> Rows {
             line.billed.object.clone(),
             part.what.clone(),
             format!("{} {unit}", part.quantity.quantity()).trim_end().to_owned(),
-            line.price.map_or_else(String::new, |price| format!("${price}")),
+            line.price.map_or_else(String::new, |price| format!("${price}{}", less(line))),
             line.monthly.map_or_else(|| UNKNOWN.to_owned(), Decimal::money),
             line.source.clone().unwrap_or_else(|| if line.price.is_some() { "not named".into() } else { String::new() }),
             read(&line.read),
         ]
     });
     Rows { headers, rows: rows.collect() }
+}
+
+/// Returns how much less than the list price is charged.
+fn less(line: &Line) -> String {
+    line.discount.map_or_else(String::new, |(_, share)| format!(" less {}", percent(share)))
+}
+
+fn percent(share: Decimal) -> String {
+    format!("{} %", (share * Decimal::of(100)).quantity())
+}
+
+/// Returns the discounts that count, each with what it is of.
+fn discounts(bill: &Bill) -> BTreeMap<&'static str, Decimal> {
+    bill.lines.iter().filter_map(|line| line.discount).collect()
+}
+
+/// Returns how long free allowances are deducted, and what follows.
+fn allowances(bill: &Bill, usage: &Usage) -> Option<String> {
+    if !bill.lines.iter().any(|line| line.allowance.is_some()) {
+        return None;
+    }
+    match (usage.free_tier, usage.free_until, bill.without_allowances) {
+        (true, Some(day), Some(then)) => {
+            Some(format!("Free allowances are deducted until {day} (`usage.free_tier`); then it is {} a month.", then.money()))
+        }
+        (true, ..) => None,
+        (false, Some(day), _) => Some(format!("Free allowances are not deducted any more since {day} (`usage.free_tier`).")),
+        (false, None, _) => {
+            Some("Free allowances are not deducted: they are for a whole organization (`usage.free_tier`).".to_owned())
+        }
+    }
 }
 
 /// Returns the sentences after the table: the sum, what is not in it, and what was assumed.
@@ -160,9 +205,21 @@ fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
     if !assumed.is_empty() {
         out.push(format!("Assumed: {}.", assumed.join(", ")));
     }
-    if !about.usage.free_tier && bill.lines.iter().any(|line| line.allowance.is_some()) {
-        out.push("Free allowances are not deducted: they are for a whole organization (`usage.free_tier`).".to_owned());
+    if let Some(hours) = about.hours {
+        let nat = if hours.without_nat { ", NAT gateways" } else { "" };
+        out.push(format!(
+            "It runs {} of {HOURS} hours (`schedule.awake`: {}), and tasks, hours of databases that stop{nat} are counted for these only. \
+             What is assumed is for the whole month.",
+            hours.monthly.quantity(),
+            hours.awake
+        ));
     }
+    let discounts: Vec<String> =
+        discounts(bill).into_iter().map(|(key, share)| format!("{} (`{key}`)", percent(share))).collect();
+    if !discounts.is_empty() {
+        out.push(format!("After a discount of {}, on what commitments cover.", discounts.join(", ")));
+    }
+    out.extend(allowances(bill, about.usage));
     out.extend(bill.notes().into_iter().map(|note| format!("{}.", super::style::capital(note))));
     out
 }
@@ -237,6 +294,15 @@ pub struct CostJson {
     /// What it may cost, where the file says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_monthly: Option<u32>,
+    /// The hours in which it runs, where that is not always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Hours>,
+    /// The last day on which free allowances are deducted, where the file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free_until: Option<String>,
+    /// What it costs in a month after that day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly_then: Option<String>,
     /// The sums of the groups.
     pub groups: Vec<GroupJson>,
     /// Every part.
@@ -279,6 +345,9 @@ pub struct PartJson {
     pub unit: Option<String>,
     /// The list price of a unit in US dollars; null when none is known.
     pub price: Option<Decimal>,
+    /// The share of the list price that is not charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Decimal>,
     /// In a month, in US dollars and cents.
     pub monthly: Option<String>,
     /// At most.
@@ -313,6 +382,7 @@ pub fn cost_json(bill: &Bill, by: &By, about: &About<'_>) -> CostJson {
             most: part.most,
             unit: line.unit.clone(),
             price: line.price,
+            discount: line.discount.map(|(_, share)| share),
             monthly: line.monthly.map(Decimal::plain),
             at_most: line.most.map(Decimal::plain),
             source: line.source.clone(),
@@ -330,6 +400,9 @@ pub fn cost_json(bill: &Bill, by: &By, about: &About<'_>) -> CostJson {
         currency: "USD",
         sum: SumJson::of(&bill.sum()),
         max_monthly: about.max_monthly,
+        schedule: about.hours.cloned(),
+        free_until: about.usage.free_until.map(|day| day.to_string()),
+        monthly_then: bill.without_allowances.map(Decimal::plain),
         groups: sums.map(|(name, sum)| GroupJson { name, sum: SumJson::of(&sum) }).collect(),
         billed: bill.lines.iter().map(part).collect(),
         assumed: bill.assumed().into_iter().filter_map(|key| Some((key, about.usage.assumed(key)?))).collect(),

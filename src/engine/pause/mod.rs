@@ -62,6 +62,11 @@ impl Graph {
         Ok(paused)
     }
 
+    /// Checks whether an object does not exist while the environment is paused as it is.
+    pub fn is_absent(&self, key: &Key) -> bool {
+        self.absent.contains(key)
+    }
+
     /// Notes what does not exist while the environment is paused. What only comes after it need not wait for it.
     fn leave_out<C: Cloud>(&mut self, registry: &Registry<C>, why: Pause) -> Result<()> {
         let is_absent = |node: &&Node| registry.find(&node.key.kind).is_some_and(|kind| kind.absent(&node.desired, why));
