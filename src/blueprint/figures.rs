@@ -153,8 +153,8 @@ const OF_BALANCER: &[What] = &[
 ];
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html>
 const OF_SERVICE: &[What] = &[
-    what("CPU", Unit::Percent, ECS, "CPUUtilization", "Average").said("of the CPU of its tasks").busy(Busy::Percent),
-    what("memory", Unit::Percent, ECS, "MemoryUtilization", "Average").said("of the memory of its tasks").busy(Busy::Unbounded),
+    what(CPU, Unit::Percent, ECS, "CPUUtilization", "Average").said("of the CPU of its tasks").busy(Busy::Percent),
+    what(MEMORY, Unit::Percent, ECS, "MemoryUtilization", "Average").said("of the memory of its tasks").busy(Busy::Unbounded),
 ];
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-ECS.html>
 const OF_INSIGHTS: &[What] =
@@ -164,6 +164,29 @@ const OF_TARGETS: &[What] = &[
     what("5xx", Unit::Count, BALANCER, "HTTPCode_Target_5XX_Count", "Sum").said("errors in a minute"),
     what("p99", Unit::Seconds, BALANCER, "TargetResponseTime", "p99").said("the time of the slowest answer of a hundred"),
 ];
+/// What the tasks of a service carried, by the hour: of each task the requests (whose sum is the average of them, as AWS's page says), how
+/// many tasks there were, how slow the slowest answers were, and how many answers were errors.
+const OF_CARRIED: &[What] = &[
+    what(REQUESTS, Unit::Count, BALANCER, "RequestCountPerTarget", "Sum"),
+    what(TASKS, Unit::Count, BALANCER, "HealthyHostCount", "Average"),
+    what(P99, Unit::Seconds, BALANCER, "TargetResponseTime", "p99"),
+    what(ALL, Unit::Count, BALANCER, "RequestCount", "Sum"),
+    what(ERRORS, Unit::Count, BALANCER, "HTTPCode_Target_5XX_Count", "Sum"),
+];
+/// The labels of what is asked for each hour.
+pub const REQUESTS: &str = "requests of a task";
+/// Healthy tasks.
+pub const TASKS: &str = "tasks";
+/// The slowest answer of a hundred.
+pub const P99: &str = "p99";
+/// Requests to all tasks.
+pub const ALL: &str = "requests";
+/// Errors of tasks.
+pub const ERRORS: &str = "5xx";
+/// The use of the processors.
+pub const CPU: &str = "CPU";
+/// The use of the memory.
+pub const MEMORY: &str = "memory";
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html>
 const OF_DATABASE: &[What] = &[
     what("CPU", Unit::Percent, RDS, "CPUUtilization", "Average").said("of its CPU").busy(Busy::Percent),
@@ -242,6 +265,34 @@ pub fn all(graph: &Graph, scope: &Scope) -> Vec<Figure> {
     ORDER.iter().flat_map(|kind| of_kind(kind)).flat_map(|node| of(graph, scope, node)).collect()
 }
 
+/// Returns the names by which CloudWatch knows the tasks behind the stack's load balancer.
+fn targets(graph: &Graph, service: &ecs::Service) -> Option<[(&'static str, String); 2]> {
+    let balancer = graph.nodes().find(|node| node.key.kind == LoadBalancer::KIND)?;
+    let group = graph.get(&service.load_balancers.first()?.target_group.key()?)?;
+    Some([
+        ("LoadBalancer", attribute::<LoadBalancer>(balancer, "full_name")),
+        ("TargetGroup", attribute::<TargetGroup>(group, "full_name")),
+    ])
+}
+
+/// Returns what tells how much the tasks of services carried that are behind the stack's own load balancer.
+pub fn carried(graph: &Graph, scope: &Scope) -> Vec<Figure> {
+    let each = |node: &Node| -> Option<Vec<Figure>> {
+        let names = targets(graph, &read::<ecs::Service>(node)?)?;
+        let names: BTreeMap<String, String> = names.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let one = |what| Figure {
+            part: node.origin.clone(),
+            what,
+            region: scope.region.clone(),
+            dimensions: names.clone(),
+            full: None,
+        };
+        let busy = of(graph, scope, node).into_iter().filter(|figure| figure.what.namespace == ECS);
+        Some(OF_CARRIED.iter().map(one).chain(busy).collect())
+    };
+    graph.nodes().filter(|node| node.key.kind == ecs::Service::KIND).filter_map(each).flatten().collect()
+}
+
 fn of(graph: &Graph, scope: &Scope, node: &Node) -> Vec<Figure> {
     let figures = |part: &str, all: &'static [What], region: &str, dimensions: &[(&str, String)]| -> Vec<Figure> {
         let dimensions: BTreeMap<String, String> =
@@ -279,15 +330,7 @@ fn of(graph: &Graph, scope: &Scope, node: &Node) -> Vec<Figure> {
             if read::<Cluster>(cluster).is_some_and(|cluster| cluster.container_insights == Some(true)) {
                 all.extend(figures(part, OF_INSIGHTS, here, &dimensions));
             }
-            let balancer = graph.nodes().find(|node| node.key.kind == LoadBalancer::KIND);
-            let group = service.load_balancers.first().and_then(|target| graph.get(&target.target_group.key()?));
-            if let (Some(balancer), Some(group)) = (balancer, group) {
-                let dimensions = [
-                    ("LoadBalancer", attribute::<LoadBalancer>(balancer, "full_name")),
-                    ("TargetGroup", attribute::<TargetGroup>(group, "full_name")),
-                ];
-                all.extend(figures(part, OF_TARGETS, here, &dimensions));
-            }
+            all.extend(targets(graph, &service).into_iter().flat_map(|names| figures(part, OF_TARGETS, here, &names)));
             all
         }
         Instance::KIND => {

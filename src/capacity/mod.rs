@@ -7,7 +7,9 @@
 //! one of its parts is slow.
 
 pub mod classes;
+pub mod learned;
 pub mod model;
 
 pub use classes::Size;
+pub use learned::{Hour, Shown};
 pub use model::{Bound, Cache, Database, Model, Need, Service, Source};

@@ -15,6 +15,8 @@ pub enum Source {
     Measured,
     /// It was given with the command.
     Given,
+    /// Production shows it, as AWS has just told.
+    Learned,
 }
 
 /// A service, as far as it matters here.

@@ -1,20 +1,21 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::arguments::StackFile;
+use super::arguments::{Aws, StackFile};
 use super::edited::{self, Edit, placed};
-use super::price::Pricing;
-use super::session;
+use super::learned;
+use super::price;
+use super::session::{self, Session};
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
-use crate::aws::bill;
 use crate::aws::elasticache::NODE_CONNECTIONS;
 use crate::blueprint::alarms::databases::usual_connections;
 use crate::capacity::{Cache, Database, Model, Need, Service, Size, Source};
-use crate::config::capacity::{CONNECTIONS, PER_USER};
+use crate::config::capacity::{Basis, CONNECTIONS, Capacity, PER_USER};
 use crate::config::{self, Loaded};
 use crate::prices::{Bill, HOURS};
 use crate::ui::capacity::{Outlook, Point};
+use crate::ui::learned::Learned;
 use crate::ui::{self, Color, Look};
 
 /// The targets of an application load balancer, unless the account's quota was raised
@@ -29,13 +30,17 @@ const MOST_USERS: u64 = 10_000_000_000;
 ///
 /// It computes with what was measured (`capacity` in the file, which `stack load --save` writes) and says each assumption. What is not
 /// known is not guessed: what queries cost, how data grows. AWS is not asked.
+///
+/// With `--from-production`, CloudWatch is asked what the tasks of the environment carried in the last weeks: in the busiest hour, and how
+/// busy their CPU was then. `--save` writes that into the file, in place of a load test. It costs about a cent for a thousand metrics.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("writing").multiple(true).args(["apply", "save"]))]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
     /// Users that are active at the same time
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=MOST_USERS))]
-    users: u64,
+    #[arg(long, value_name = "NUMBER", required_unless_present = "from_production", value_parser = clap::value_parser!(u64).range(1..=MOST_USERS))]
+    users: Option<u64>,
     /// How users grow, such as `10%/month`; says when each limit is met
     #[arg(long, value_name = "SHARE", value_parser = growth)]
     growth: Option<f64>,
@@ -45,18 +50,32 @@ pub struct Arguments {
     /// The vCPUs that the account may use on Fargate (quota L-3032A538), to compare with
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     fargate_vcpus: Option<u32>,
+    /// Learn what a task carries from what CloudWatch knows of this environment, and compute with it if `--users` is given
+    #[arg(long)]
+    from_production: bool,
+    /// Look at this many days; CloudWatch keeps the figures of 455
+    #[arg(long, value_name = "DAYS", default_value_t = 14, requires = "from_production", value_parser = clap::value_parser!(u32).range(1..=455))]
+    days: u32,
+    /// Count on what a task would carry with its CPU at 70 %, at most twice what it has carried, in place of what it has carried
+    #[arg(long, requires = "from_production")]
+    extrapolate: bool,
+    /// Write what was learned into the file, below `capacity`; asks first, unless there is `--yes`
+    #[arg(long, requires = "from_production")]
+    save: bool,
     /// Write the plot over growing users to an SVG file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "users")]
     svg: Option<String>,
     /// Write what is needed into the file: into the environment that was chosen, if there is one
-    #[arg(long)]
+    #[arg(long, requires = "users", conflicts_with = "save")]
     apply: bool,
     /// Do not ask for confirmation
-    #[arg(long, short, requires = "apply")]
+    #[arg(long, short, requires = "writing")]
     yes: bool,
     /// Output format
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    aws: Aws,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,9 +97,41 @@ fn assumed(text: &str) -> Result<(String, f64), String> {
     Ok((name.strip_prefix("services.").unwrap_or(name).to_owned(), rate))
 }
 
-pub fn run(arguments: Arguments, color: Color) -> Result {
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    if let Some(option) = arguments.aws.given().filter(|_| !arguments.from_production) {
+        return Err(Stop::Message(
+            Exit::Usage,
+            format!("`{option}` is for `--from-production`: nothing else here asks AWS"),
+            Some("leave it out, or add `--from-production`".into()),
+        ));
+    }
     let loaded = stack_file::load(&arguments.file, color)?;
-    let outlook = outlook(&loaded, &arguments)?;
+    let learned = if arguments.from_production {
+        let session = Session::of(&loaded, &arguments.aws, color).await?;
+        let now = jiff::Timestamp::now().as_second();
+        Some(learned::of(&session, &loaded, arguments.days, now).await?)
+    } else {
+        None
+    };
+    let text = arguments.format == Format::Text;
+    if let Some(learned) = learned.as_ref().filter(|_| text || arguments.users.is_none()) {
+        ui::out(&if text { ui::learned::learned_text(learned, &Look::stdout(color)) } else { session::json(learned)? })?;
+    }
+    if let Some(users) = arguments.users {
+        if text && learned.is_some() {
+            ui::out("\n")?;
+        }
+        answer(&loaded, &arguments, users, learned.as_ref(), color)?;
+    }
+    if let Some(learned) = learned.filter(|_| arguments.save) {
+        learned::save(&arguments.file, &loaded, &learned, arguments.extrapolate, arguments.yes, color)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Shows what so many users need, and writes it into the file where that is wanted.
+fn answer(loaded: &Loaded, arguments: &Arguments, users: u64, learned: Option<&Learned>, color: Color) -> Result<()> {
+    let outlook = outlook(loaded, arguments, users, learned)?;
     if let Some(path) = &arguments.svg {
         std::fs::write(path, ui::capacity::capacity_svg(&outlook))
             .map_err(|error| Stop::message(format!("`{path}` cannot be written: {error}"), "name another file"))?;
@@ -89,23 +140,24 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         Format::Text => ui::capacity::capacity_text(&outlook, &Look::stdout(color)),
         Format::Json => session::json(&outlook)?,
     })?;
-    if arguments.apply {
-        if loaded.is_beside {
-            let help = "write what is needed into the file of the environment by hand";
-            return Err(Stop::refused("nothing was changed: this environment is in a file of its own", help));
-        }
-        let edits = edits(&loaded, &outlook.need);
-        if edits.is_empty() {
-            ui::err(&ui::note("The file has all that is needed.", &Look::stderr(color)))?;
-        } else {
-            edited::propose(&arguments.file, &edits, arguments.yes, color)?;
-        }
+    if !arguments.apply {
+        return Ok(());
     }
-    Ok(Exit::Ok)
+    if loaded.is_beside {
+        let help = "write what is needed into the file of the environment by hand";
+        return Err(Stop::refused("nothing was changed: this environment is in a file of its own", help));
+    }
+    let edits = edits(loaded, &outlook.need);
+    if edits.is_empty() {
+        ui::err(&ui::note("The file has all that is needed.", &Look::stderr(color)))?;
+    } else {
+        edited::propose(&arguments.file, &edits, arguments.yes, color)?;
+    }
+    Ok(())
 }
 
 /// Returns what is needed, what it costs and which limits there are.
-fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
+fn outlook(loaded: &Loaded, arguments: &Arguments, users: u64, learned: Option<&Learned>) -> Result<Outlook> {
     let stack = &loaded.stack;
     if let Some((name, _)) = arguments.assume.iter().find(|(name, _)| !stack.services.keys().any(|known| known.as_str() == name))
     {
@@ -115,7 +167,7 @@ fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
             Some("name a service of the file".into()),
         ));
     }
-    let model = model(loaded, arguments);
+    let model = model(loaded, arguments, learned);
     if model.services.iter().all(|service| service.carries.is_none()) {
         let first = model
             .services
@@ -134,10 +186,10 @@ fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
         let bill = billed(loaded, &need)?;
         Ok((need, bill))
     };
-    let (need, bill) = point(arguments.users)?;
+    let (need, bill) = point(users)?;
     let mut around = Vec::new();
     for factor in AROUND {
-        let users = ((arguments.users as f64 * factor).round() as u64).clamp(1, MOST_USERS);
+        let users = ((users as f64 * factor).round() as u64).clamp(1, MOST_USERS);
         let (need, bill) = point(users)?;
         let tasks = need.services.iter().filter_map(|service| service.needed).sum();
         let fits = need.databases.iter().all(|database| database.needed.is_some() || database.accepts.is_none());
@@ -145,7 +197,7 @@ fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
         around.push(Point { users, requests: need.requests, tasks, monthly, unpriced, fits });
     }
     around.dedup_by_key(|point| point.users);
-    let now = bill::of(&stack_file::offline(loaded)?, &stack.region, &Pricing::of(stack).usage);
+    let (now, _) = price::billed(loaded)?;
     let quantity = |usage: &str| {
         let lines = bill.lines.iter().filter(|line| line.billed.part.usage.contains(usage));
         lines
@@ -165,6 +217,7 @@ fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
         tasks_now: model.services.iter().map(|service| (service.name.clone(), service.tasks)).collect(),
         need,
         around,
+        learned: learned.cloned(),
     })
 }
 
@@ -174,8 +227,9 @@ fn dollars(bill: &Bill) -> Option<f64> {
 }
 
 /// Returns what the file is, as far as it matters here.
-fn model(loaded: &Loaded, arguments: &Arguments) -> Model {
+fn model(loaded: &Loaded, arguments: &Arguments, learned: Option<&Learned>) -> Model {
     let stack = &loaded.stack;
+    let shown = |name: &str| learned?.services.iter().find(|one| one.service == name)?.shown.carries(arguments.extrapolate);
     let used = |service: &config::Service, section: &str| {
         let names = service.uses.iter().filter_map(|used| used.strip_prefix(section)?.strip_prefix('.'));
         names.map(str::to_owned).collect::<Vec<_>>()
@@ -185,7 +239,9 @@ fn model(loaded: &Loaded, arguments: &Arguments) -> Model {
         let given = arguments.assume.iter().find(|(given, _)| given == name.as_str()).map(|(_, rate)| (*rate, Source::Given));
         Service {
             name: name.to_string(),
-            carries: given.or_else(|| Some((measured?.requests_per_task, Source::Measured))),
+            carries: given
+                .or_else(|| Some((shown(name.as_str())?, Source::Learned)))
+                .or_else(|| Some((measured?.carries(), Source::Measured))),
             per_user: measured.map_or(PER_USER, |measured| measured.requests_per_user),
             tasks: (service.tasks(), service.scale.as_ref().map_or(service.tasks(), |scale| scale.max)),
             processors: f64::from(service.cpu) / 1024.0,
@@ -239,8 +295,20 @@ fn billed(loaded: &Loaded, need: &Need) -> Result<Bill> {
         |size: config::Size| config::Size::gib((f64::from(size.as_gib()) * factor).ceil().min(f64::from(u32::MAX)) as u32);
     (usage.transfer, usage.nat, usage.logs) = (times(usage.transfer), times(usage.nat), times(usage.logs));
     usage.requests = need.requests;
-    let pricing = Pricing::of(stack);
-    Ok(bill::of(&stack_file::offline(&loaded)?, &loaded.stack.region, &pricing.usage))
+    Ok(price::billed(&loaded)?.0)
+}
+
+/// Returns how the file knows what a task carries.
+fn by(capacity: &Capacity) -> String {
+    let how = match capacity.basis {
+        None | Some(Basis::Load) => "measured",
+        Some(Basis::Production) => "the busiest hour of production",
+        Some(Basis::Extrapolated) => "extrapolated from production",
+    };
+    match &capacity.measured {
+        Some(day) => format!("{how} on {day}"),
+        None => format!("{how}, the file does not say when"),
+    }
 }
 
 /// Returns every assumption, in a sentence each.
@@ -254,10 +322,11 @@ fn assumptions(loaded: &Loaded, model: &Model, arguments: &Arguments) -> Vec<Str
             out.push(format!("`services.{name}`: what a task carries is not known, so its tasks stay as they are in the file."));
             continue;
         };
-        let from = match (source, measured.and_then(|measured| measured.measured.as_deref())) {
-            (Source::Given, _) => "given by `--assume`".to_owned(),
-            (Source::Measured, Some(day)) => format!("measured on {day}"),
-            (Source::Measured, None) => "measured, the file does not say when".to_owned(),
+        let from = match source {
+            Source::Given => "given by `--assume`".to_owned(),
+            Source::Learned if arguments.extrapolate => "extrapolated from production".to_owned(),
+            Source::Learned => "the busiest hour of production".to_owned(),
+            Source::Measured => measured.map_or_else(String::new, by),
         };
         let users = carries / service.per_user;
         out.push(format!(
@@ -322,7 +391,9 @@ fn edits(loaded: &Loaded, need: &Need) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
+    use super::price::Pricing;
     use super::*;
+    use crate::aws::bill;
 
     const FILE: &str = r#"
 stack: shop
@@ -349,25 +420,24 @@ capacity:
         config::load("s.yaml", text, None, &stack_file::stack_schema()).unwrap()
     }
 
-    fn arguments(users: u64) -> Arguments {
-        let file = StackFile { file: "s.yaml".into(), env: None, like: None, stack: None };
-        let (assume, growth) = (Vec::new(), Some(0.1));
-        Arguments {
-            file,
-            users,
-            growth,
-            assume,
-            fargate_vcpus: Some(64),
-            svg: None,
-            apply: false,
-            yes: false,
-            format: Format::Text,
+    /// What is typed when nothing else is said.
+    fn arguments() -> Arguments {
+        #[derive(clap::Parser)]
+        struct Typed {
+            #[command(flatten)]
+            arguments: Arguments,
         }
+        let typed = ["stack", "s.yaml", "--users", "1", "--growth", "10%/month", "--fargate-vcpus", "64"];
+        <Typed as clap::Parser>::parse_from(typed).arguments
+    }
+
+    fn told(loaded: &Loaded, arguments: &Arguments, users: u64) -> Result<Outlook> {
+        outlook(loaded, arguments, users, None)
     }
 
     #[test]
     fn what_is_needed_is_told_with_its_price() {
-        let outlook = outlook(&loaded(FILE), &arguments(5_000)).unwrap();
+        let outlook = told(&loaded(FILE), &arguments(), 5_000).unwrap();
         insta::assert_snapshot!("capacity-text", ui::capacity::capacity_text(&outlook, &Look::plain(110)));
         insta::assert_snapshot!("capacity-svg", ui::capacity::capacity_svg(&outlook));
         // 500 requests/s at 50 are 10 tasks; with the worker they hold 110 connections.
@@ -378,7 +448,7 @@ capacity:
     /// The price is that of the same file, written by hand.
     #[test]
     fn the_price_is_that_of_the_file_that_is_needed() {
-        let outlook = outlook(&loaded(FILE), &arguments(5_000)).unwrap();
+        let outlook = told(&loaded(FILE), &arguments(), 5_000).unwrap();
         let by_hand = FILE
             .replace("scale: { min: 2, max: 30 }", "count: 10")
             .replace("capacity:", "usage: { requests: 500, transfer: 50000GiB, nat: 25000GiB, logs: 5000GiB }\ncapacity:");
@@ -390,10 +460,10 @@ capacity:
     #[test]
     fn what_is_not_measured_is_not_guessed() {
         let (text, _) = FILE.split_once("capacity:").unwrap();
-        let Err(Stop::Message(_, why, Some(help))) = outlook(&loaded(text), &arguments(10)).map(|_| ()) else { panic!() };
+        let Err(Stop::Message(_, why, Some(help))) = told(&loaded(text), &arguments(), 10).map(|_| ()) else { panic!() };
         assert!(why.contains("not guessed") && help.contains("stack load services.web --save"), "{why} {help}");
-        let assumed = Arguments { assume: vec![("web".into(), 20.0)], ..arguments(1_000) };
-        let outlook = outlook(&loaded(text), &assumed).unwrap();
+        let assumed = Arguments { assume: vec![("web".into(), 20.0)], ..arguments() };
+        let outlook = told(&loaded(text), &assumed, 1_000).unwrap();
         assert_eq!(outlook.need.services[0].needed, Some(5));
         assert!(outlook.assumptions[0].contains("given by `--assume`"), "{:?}", outlook.assumptions);
     }
@@ -401,7 +471,7 @@ capacity:
     #[test]
     fn what_is_needed_becomes_edits() {
         let file = loaded(FILE);
-        let of = |users| edits(&file, &outlook(&file, &arguments(users)).unwrap().need);
+        let of = |users| edits(&file, &told(&file, &arguments(), users).unwrap().need);
         assert_eq!(of(1_000), []);
         let edits = of(20_000);
         let told: Vec<String> = edits.iter().map(|(path, value)| format!("{} {value}", path.join("."))).collect();
@@ -439,7 +509,7 @@ capacity:
                     format!("more than {monthly}; no price is known for {}", unknown.into_iter().collect::<Vec<_>>().join(", "));
             }
             let (mut busiest, mut first) = (String::new(), String::new());
-            let model = model(&loaded, &arguments(1));
+            let model = model(&loaded, &arguments(), None);
             if users > 0 {
                 let need = model.need(users / ACTIVE);
                 let web = &need.services[0];

@@ -31,6 +31,7 @@ mod graph;
 mod history;
 mod init;
 mod invalidate;
+mod learned;
 mod list;
 mod load;
 mod local;
@@ -266,7 +267,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Archive(command) => archive::run(command, color).await,
         Command::Access(arguments) => access::run(arguments, color).await,
         Command::Firewall(command) => firewall::run(command, color).await,
-        Command::Capacity(arguments) => capacity::run(arguments, color),
+        Command::Capacity(arguments) => capacity::run(arguments, color).await,
         Command::Load(arguments) => load::run(arguments, color).await,
         Command::Graph(arguments) => graph::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::chart::{Chart, Line, Panel};
+use super::learned::Learned;
 use super::plan::finish;
 use super::style::{Look, STRONG, wrap};
 use super::table::table;
@@ -40,6 +41,9 @@ pub struct Outlook {
     pub around: Vec<Point>,
     /// The assumptions, a sentence each.
     pub assumptions: Vec<String>,
+    /// What production showed, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<Learned>,
 }
 
 /// What a number of users needs, in short.
@@ -60,7 +64,7 @@ pub struct Point {
 }
 
 /// Returns a number with commas and at most so many decimals.
-fn decimal(number: f64, places: usize) -> String {
+pub(super) fn decimal(number: f64, places: usize) -> String {
     let text = format!("{number:.places$}");
     let (before, after) = text.split_once('.').unwrap_or((&text, ""));
     let before = before.parse::<u64>().map_or_else(|_| before.to_owned(), whole);

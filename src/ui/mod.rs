@@ -15,6 +15,7 @@
 //! | [`top`] | figures that change, with a curve each |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`capacity`] | what an architecture must be: text, SVG |
+//! | [`learned`] | what production shows of what a task carries: text |
 //! | [`spent`] | what was charged beside what was estimated: text, Markdown, JSON |
 //! | [`usage`] | what an environment uses: text, Markdown, JSON |
 //! | [`LogLines`] | lines of logs |
@@ -29,6 +30,7 @@ pub mod confirm;
 pub mod cost;
 pub mod diagram;
 mod kinds;
+pub mod learned;
 mod lines;
 pub mod load;
 mod log_lines;

@@ -15,6 +15,7 @@ mod begin;
 mod budget;
 mod caches;
 mod calls;
+mod capacity;
 mod cdn;
 mod chain;
 mod check;

@@ -18,13 +18,13 @@ use self::figures::Figures;
 use self::send::Sender;
 use self::target::Target;
 use super::arguments::{Aws, StackFile, time};
-use super::edited;
+use super::edited::{self, Edit};
 use super::run::listen;
 use super::session::{self, Session};
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::blueprint::figures as figures_of;
-use crate::config::capacity::PER_USER;
+use crate::config::capacity::{Basis, PER_USER, written};
 use crate::config::{self, Loaded};
 use crate::engine::Snapshot;
 use crate::load::result::rate_text;
@@ -206,14 +206,12 @@ fn save(file: &StackFile, run: &Run, loaded: &Loaded, yes: bool, color: Color) -
     }
     let at = |key: &str| vec!["capacity".to_owned(), service.clone(), key.to_owned()];
     let day = run.began.get(..10).unwrap_or_default();
-    let edits = [
-        (at("requests_per_task"), serde_json::json!(((per_task * 100.0).round() / 100.0).max(0.01))),
-        (at("measured"), serde_json::json!(day)),
-        (at("p99"), serde_json::json!(format!("{:.0}ms", best.latency.p99.clamp(1.0, 99_999.0)))),
-    ];
+    let now = loaded.stack.capacity.iter().find(|(name, _)| name.as_str() == service).map(|(_, now)| now);
+    let mut edits: Vec<Edit> = written(now, per_task, Basis::Load).into_iter().map(|(key, value)| (at(key), value)).collect();
+    edits.push((at("measured"), serde_json::json!(day)));
+    edits.push((at("p99"), serde_json::json!(format!("{:.0}ms", best.latency.p99.clamp(1.0, 99_999.0)))));
     if edited::propose(file, &edits, yes, color)? {
-        let per_user = loaded.stack.capacity.iter().find(|(name, _)| name.as_str() == service);
-        let per_user = per_user.map_or(PER_USER, |(_, capacity)| capacity.requests_per_user);
+        let per_user = now.map_or(PER_USER, |capacity| capacity.requests_per_user);
         let users = per_task / per_user;
         let text = format!(
             "With {per_user} requests/s of each user (`capacity.{service}.requests_per_user`), a task carries {users:.0} users."
