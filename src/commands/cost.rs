@@ -200,7 +200,8 @@ mod tests {
         let mut found = BTreeSet::new();
         let schema = stack_file::stack_schema();
         let webapp = include_str!("../../stacks/webapp.yaml");
-        for text in [include_str!("../blueprint/testdata/every-kind.yaml"), webapp] {
+        let used = format!("{webapp}\nusage: {{ cross_zone: 1GiB }}\n");
+        for text in [include_str!("../blueprint/testdata/every-kind.yaml"), &used] {
             let (bill, _) = billed(&config::load("f", text, None, &schema).unwrap()).unwrap();
             found.extend(bill.lines.iter().map(|line| line.billed.object.split('/').next().unwrap().to_owned()));
         }

@@ -75,6 +75,7 @@ fn usage(section: &UsageSection, today: jiff::civil::Date) -> Usage {
         requests: format!("{:.6}", section.requests).parse().unwrap_or_default(),
         transfer: size(section.transfer),
         nat: size(section.nat),
+        cross_zone: size(section.cross_zone),
         logs: size(section.logs),
         files: size(section.files),
         reads: number(section.reads),

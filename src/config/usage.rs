@@ -23,6 +23,9 @@ pub struct UsageSection {
     pub transfer: Size,
     /// What goes through all NAT gateways in a month.
     pub nat: Size,
+    /// What tasks, databases and caches send to another zone in a month; AWS charges it on both sides. What a load balancer sends to
+    /// tasks is free.
+    pub cross_zone: Size,
     /// What all services write into log groups in a month.
     pub logs: Size,
     /// What is kept in each bucket of the stack.
@@ -189,6 +192,7 @@ impl Default for UsageSection {
             requests: 1.0,
             transfer: Size::gib(100),
             nat: Size::gib(50),
+            cross_zone: Size::gib(0),
             logs: Size::gib(10),
             files: Size::gib(10),
             reads: 100_000,

