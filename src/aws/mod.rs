@@ -10,11 +10,13 @@
 //! | [`control`] | what security standards ask of objects |
 //! | [`wing`] | what a service brings, and what is known of a kind |
 //! | [`bill`], [`billed`] | what objects are billed for |
+//! | [`allowed`] | what an account may use of what grows with users |
 //! | [`measured`] | what a live environment has used |
 //! | [`meaning`] | what fields mean when two environments are compared |
 //! | [`registry`](mod@registry) | every service, a line each |
 
 pub mod acm;
+pub mod allowed;
 pub mod autoscaling;
 pub mod backup;
 pub mod bill;

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::classes::smallest;
+use super::number::whole;
+use super::quota::{Counts, Demand, Quota};
 
 /// How full connections and memory may be: what is beyond is for deployments, when old and new tasks run together, and for people.
 pub const FILLED: f64 = 0.8;
@@ -38,7 +40,25 @@ pub struct Service {
     pub databases: Vec<String>,
     /// The caches.
     pub caches: Vec<String>,
+    /// Whether its tasks run on spare capacity, which has a quota of its own.
+    pub spot: bool,
+    /// Connections to one address of the internet that a task holds; none when that is not known.
+    pub outgoing: Option<u32>,
 }
+
+/// The NAT gateways of the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Nat {
+    /// How many there are.
+    pub gateways: u32,
+    /// The bits that go through them for each request.
+    pub bits: f64,
+}
+
+/// What a NAT gateway scales up to, and how many connections an address of it has to each destination
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>).
+const NAT_BITS: f64 = 100e9;
+const NAT_CONNECTIONS: f64 = 55_000.0;
 
 /// A database.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,10 +91,12 @@ pub struct Model {
     pub databases: Vec<Database>,
     /// The caches.
     pub caches: Vec<Cache>,
-    /// The processors that the account may use on Fargate, where that is known.
-    pub processors: Option<f64>,
-    /// The tasks that a load balancer takes.
-    pub targets: u32,
+    /// The NAT gateways.
+    pub nat: Nat,
+    /// Whether there is a load balancer.
+    pub is_balanced: bool,
+    /// The quotas that are known: what is not asked for has AWS's default where that is the same for all accounts.
+    pub quotas: Vec<Quota>,
 }
 
 /// The tasks of a service.
@@ -120,6 +142,8 @@ pub struct Need {
     pub caches: Vec<Class>,
     /// The virtual processors of all tasks.
     pub processors: f64,
+    /// The quotas.
+    pub quotas: Vec<Demand>,
 }
 
 /// A limit of the architecture as it is in the file, and where it is met.
@@ -192,12 +216,65 @@ impl Model {
             services: services.collect(),
             databases: databases.collect(),
             caches: caches.collect(),
-            processors: self.processors_for(users),
+            processors: self.processors_for(users, false) + self.processors_for(users, true),
+            quotas: self.quotas.iter().map(|quota| self.demand(quota, users)).collect(),
         }
     }
 
-    fn processors_for(&self, users: u64) -> f64 {
-        self.services.iter().map(|service| f64::from(service.tasks_for(users)) * service.processors).sum()
+    fn processors_for(&self, users: u64, spot: bool) -> f64 {
+        let some = self.services.iter().filter(|service| service.spot == spot);
+        some.map(|service| f64::from(service.tasks_for(users)) * service.processors).sum()
+    }
+
+    /// Returns how much of a quota so many users need.
+    fn counted(&self, counts: Counts, users: u64) -> f64 {
+        let tasks = |service: &Service| f64::from(service.tasks_for(users));
+        let routed = || self.services.iter().filter(|service| self.is_balanced && service.carries.is_some()).map(tasks);
+        match counts {
+            Counts::Processors => self.processors_for(users, false),
+            Counts::SpotProcessors => self.processors_for(users, true),
+            Counts::Tasks => self.services.iter().map(tasks).sum(),
+            Counts::Targets => routed().sum(),
+        }
+    }
+
+    fn demand(&self, quota: &Quota, users: u64) -> Demand {
+        let needed = self.counted(quota.counts, users);
+        let raise = quota.most.is_some_and(|most| needed > most);
+        Demand { service: quota.service, code: quota.code, what: quota.what.clone(), now: quota.most, needed, raise }
+    }
+
+    /// Returns what the NAT gateways carry: the data of all requests, and connections to one address.
+    fn nat_bounds(&self) -> Vec<Bound> {
+        let Nat { gateways, bits } = self.nat;
+        if gateways == 0 {
+            return Vec::new();
+        }
+        let many = format!("{gateways} NAT gateway{}", if gateways == 1 { " carries" } else { "s carry" });
+        let requests = |users: u64| -> f64 {
+            let known = self.services.iter().filter(|service| service.carries.is_some());
+            known.map(|service| users as f64 * service.per_user).sum()
+        };
+        let carries = f64::from(gateways) * NAT_BITS;
+        let connections = |users: u64| -> f64 {
+            let held = self
+                .services
+                .iter()
+                .filter_map(|service| Some(f64::from(service.tasks_for(users)) * f64::from(service.outgoing?)));
+            held.sum()
+        };
+        let holds = f64::from(gateways) * NAT_CONNECTIONS;
+        let data = largest(&|users| requests(users) * bits <= carries).map(|users| Bound {
+            what: format!("{many} {} Gbit/s", whole((carries / 1e9) as u64)),
+            users,
+            help: "send less through them: gateway endpoints, IPv6, or `network.nat: per-zone`".to_owned(),
+        });
+        let held = largest(&|users| connections(users) <= holds).map(|users| Bound {
+            what: format!("{many} {} connections to one address", whole(holds as u64)),
+            users,
+            help: "hold fewer connections in each task, or `network.nat: per-zone`".to_owned(),
+        });
+        data.into_iter().chain(held).collect()
     }
 
     fn connections(&self, users: u64, of: &dyn Fn(&Service) -> bool) -> u32 {
@@ -251,44 +328,15 @@ impl Model {
                 help: "hold fewer connections in each task".to_owned(),
             });
         }
-        if let Some(most) = self.processors
-            && let Some(users) = largest(&|users| self.processors_for(users) <= most)
-        {
-            bounds.push(Bound {
-                what: format!("the account may use {} vCPUs on Fargate", whole(most as u64)),
-                users,
-                help: "request more: `aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-3032A538 --desired-value N`".to_owned(),
-            });
+        for quota in &self.quotas {
+            let Some(most) = quota.most else { continue };
+            let Some(users) = largest(&|users| self.counted(quota.counts, users) <= most) else { continue };
+            bounds.push(Bound { what: quota.limits(most), users, help: quota.help() });
         }
-        let targets = |users: u64| -> u32 {
-            let routed = self.services.iter().filter(|service| service.carries.is_some());
-            routed.map(|service| service.tasks_for(users)).fold(0, u32::saturating_add)
-        };
-        if self.targets > 0
-            && let Some(users) = largest(&|users| targets(users) <= self.targets)
-        {
-            bounds.push(Bound {
-                what: format!("a load balancer takes {} targets", whole(self.targets.into())),
-                users,
-                help: "request more: `aws service-quotas request-service-quota-increase --service-code elasticloadbalancing --quota-code L-7E6692B2 --desired-value N`".to_owned(),
-            });
-        }
+        bounds.extend(self.nat_bounds());
         bounds.sort_by_key(|bound| bound.users);
         bounds
     }
-}
-
-/// Returns a whole number with commas.
-pub fn whole(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Returns the largest number of users for which something fits, which it does for all smaller ones; none when it always fits.
@@ -332,6 +380,8 @@ mod tests {
             connections: 10,
             databases: vec!["main".into()],
             caches: vec!["sessions".into()],
+            spot: false,
+            outgoing: None,
         };
         let worker = Service { name: "worker".into(), carries: None, tasks: (1, 1), caches: Vec::new(), ..web.clone() };
         let accepts = [("db.t4g.micro", 78.0), ("db.t4g.small", 157.0), ("db.t4g.medium", 315.0), ("db.t4g.large", 630.0)];
@@ -345,9 +395,65 @@ mod tests {
             services: vec![web, worker],
             databases: vec![database],
             caches: vec![cache],
-            processors: Some(64.0),
-            targets: 1000,
+            nat: Nat::default(),
+            is_balanced: true,
+            quotas: vec![
+                quota(Counts::Processors, "fargate", "L-3032A538", 64.0),
+                quota(Counts::Targets, "elasticloadbalancing", "L-7E6692B2", 1000.0),
+            ],
         }
+    }
+
+    fn quota(counts: Counts, service: &'static str, code: &'static str, most: f64) -> Quota {
+        Quota { counts, service, code, what: format!("{counts:?}"), most: Some(most) }
+    }
+
+    #[test]
+    fn quotas_that_are_too_small_are_named() {
+        let mut model = model();
+        model.services[1].spot = true;
+        model.quotas.extend([
+            quota(Counts::SpotProcessors, "fargate", "L-36FBB829", 6.0),
+            quota(Counts::Tasks, "vpc", "L-DF5E4CA3", 100.0),
+        ]);
+        model.quotas.push(Quota { most: None, ..quota(Counts::Targets, "elasticloadbalancing", "L-1", 0.0) });
+        let told = |users| -> Vec<(String, f64, bool)> {
+            let all = model.need(users).quotas.into_iter();
+            all.map(|demand| (demand.code.to_owned(), demand.needed, demand.raise)).collect()
+        };
+        // 65,000 users are 130 tasks of half a vCPU; the worker is one, on spare capacity.
+        let expected = [
+            ("L-3032A538", 65.0, true),
+            ("L-7E6692B2", 130.0, false),
+            ("L-36FBB829", 0.5, false),
+            ("L-DF5E4CA3", 131.0, true),
+            ("L-1", 130.0, false),
+        ];
+        assert_eq!(told(65_000), expected.map(|(code, needed, raise)| (code.to_owned(), needed, raise)));
+        let users = |what: &str| model.bounds().into_iter().find(|bound| bound.what.contains(what)).map(|bound| bound.users);
+        // 128 tasks of half a vCPU; 99 tasks and the worker.
+        assert_eq!((users("vCPUs on Fargate"), users("network interfaces")), (Some(64_000), Some(49_500)));
+        assert_eq!((users("of Fargate Spot"), users("takes 1,000 targets")), (None, Some(500_000)));
+    }
+
+    #[test]
+    fn nat_gateways_carry_so_much() {
+        let mut model = model();
+        // 50 GiB a month at one request a second: 53,687,091,200 × 8 ÷ 2,628,000 bits for each request.
+        let bits = 50.0 * (1_u64 << 30) as f64 * 8.0 / (730.0 * 3600.0);
+        model.nat = Nat { gateways: 2, bits };
+        let told = |model: &Model| -> Vec<(String, u64)> {
+            model.nat_bounds().into_iter().map(|bound| (bound.what, bound.users)).collect()
+        };
+        // 200 Gbit/s ÷ 163,431.0… bits are 1,223,758.6… requests, by 0.1 of each user.
+        let data = ("2 NAT gateways carry 200 Gbit/s".to_owned(), (200e9 / bits / 0.1) as u64);
+        assert_eq!(told(&model), [data.clone()]);
+        assert!((12_237_000..12_238_000).contains(&data.1), "{}", data.1);
+        // 110,000 connections, 100 in each task: 1,100 tasks × 500.
+        model.services[0].outgoing = Some(100);
+        assert_eq!(told(&model), [data, ("2 NAT gateways carry 110,000 connections to one address".to_owned(), 550_000)]);
+        model.nat.gateways = 0;
+        assert_eq!(told(&model), []);
     }
 
     #[test]

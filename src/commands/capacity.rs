@@ -1,6 +1,7 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::account::{Told, nat, nat_assumption};
 use super::arguments::{Aws, StackFile};
 use super::edited::{self, Edit, placed};
 use super::learned;
@@ -15,12 +16,8 @@ use crate::config::capacity::{Basis, CONNECTIONS, Capacity, PER_USER};
 use crate::config::{self, Loaded};
 use crate::prices::{Bill, HOURS};
 use crate::ui::capacity::{Outlook, Point};
-use crate::ui::learned::Learned;
 use crate::ui::{self, Color, Look};
 
-/// The targets of an application load balancer, unless the account's quota was raised
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
-const TARGETS: u32 = 1_000;
 /// The numbers of users that are told beside the one that was asked for, in relation to it.
 const AROUND: [f64; 9] = [0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
 /// The most users: more people do not exist.
@@ -33,6 +30,7 @@ const MOST_USERS: u64 = 10_000_000_000;
 ///
 /// With `--from-production`, CloudWatch is asked what the tasks of the environment carried in the last weeks: in the busiest hour, and how
 /// busy their CPU was then. `--save` writes that into the file, in place of a load test. It costs about a cent for a thousand metrics.
+/// With `--quotas`, AWS is asked what the account may use.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("writing").multiple(true).args(["apply", "save"]))]
 pub struct Arguments {
@@ -50,6 +48,9 @@ pub struct Arguments {
     /// The vCPUs that the account may use on Fargate (quota L-3032A538), to compare with
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     fargate_vcpus: Option<u32>,
+    /// Ask AWS for the quotas of the account, to compare with and to name those that must be raised
+    #[arg(long)]
+    quotas: bool,
     /// Learn what a task carries from what CloudWatch knows of this environment, and compute with it if `--users` is given
     #[arg(long)]
     from_production: bool,
@@ -98,21 +99,22 @@ fn assumed(text: &str) -> Result<(String, f64), String> {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    if let Some(option) = arguments.aws.given().filter(|_| !arguments.from_production) {
+    let asks = arguments.from_production || arguments.quotas;
+    if let Some(option) = arguments.aws.given().filter(|_| !asks) {
         return Err(Stop::Message(
             Exit::Usage,
-            format!("`{option}` is for `--from-production`: nothing else here asks AWS"),
-            Some("leave it out, or add `--from-production`".into()),
+            format!("`{option}` is for `--from-production` and `--quotas`: nothing else here asks AWS"),
+            Some("leave it out, or add one of them".into()),
         ));
     }
     let loaded = stack_file::load(&arguments.file, color)?;
-    let learned = if arguments.from_production {
+    let mut told = Told::default();
+    if asks {
         let session = Session::of(&loaded, &arguments.aws, color).await?;
-        let now = jiff::Timestamp::now().as_second();
-        Some(learned::of(&session, &loaded, arguments.days, now).await?)
-    } else {
-        None
-    };
+        let days = arguments.from_production.then_some(arguments.days);
+        told = Told::of(&session, &loaded, days, arguments.quotas).await?;
+    }
+    let learned = told.learned.clone();
     let text = arguments.format == Format::Text;
     if let Some(learned) = learned.as_ref().filter(|_| text || arguments.users.is_none()) {
         ui::out(&if text { ui::learned::learned_text(learned, &Look::stdout(color)) } else { session::json(learned)? })?;
@@ -121,7 +123,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         if text && learned.is_some() {
             ui::out("\n")?;
         }
-        answer(&loaded, &arguments, users, learned.as_ref(), color)?;
+        answer(&loaded, &arguments, users, &told, color)?;
     }
     if let Some(learned) = learned.filter(|_| arguments.save) {
         learned::save(&arguments.file, &loaded, &learned, arguments.extrapolate, arguments.yes, color)?;
@@ -130,8 +132,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 }
 
 /// Shows what so many users need, and writes it into the file where that is wanted.
-fn answer(loaded: &Loaded, arguments: &Arguments, users: u64, learned: Option<&Learned>, color: Color) -> Result<()> {
-    let outlook = outlook(loaded, arguments, users, learned)?;
+fn answer(loaded: &Loaded, arguments: &Arguments, users: u64, told: &Told, color: Color) -> Result<()> {
+    let outlook = outlook(loaded, arguments, users, told)?;
     if let Some(path) = &arguments.svg {
         std::fs::write(path, ui::capacity::capacity_svg(&outlook))
             .map_err(|error| Stop::message(format!("`{path}` cannot be written: {error}"), "name another file"))?;
@@ -157,7 +159,7 @@ fn answer(loaded: &Loaded, arguments: &Arguments, users: u64, learned: Option<&L
 }
 
 /// Returns what is needed, what it costs and which limits there are.
-fn outlook(loaded: &Loaded, arguments: &Arguments, users: u64, learned: Option<&Learned>) -> Result<Outlook> {
+fn outlook(loaded: &Loaded, arguments: &Arguments, users: u64, told: &Told) -> Result<Outlook> {
     let stack = &loaded.stack;
     if let Some((name, _)) = arguments.assume.iter().find(|(name, _)| !stack.services.keys().any(|known| known.as_str() == name))
     {
@@ -167,7 +169,7 @@ fn outlook(loaded: &Loaded, arguments: &Arguments, users: u64, learned: Option<&
             Some("name a service of the file".into()),
         ));
     }
-    let model = model(loaded, arguments, learned);
+    let model = model(loaded, arguments, told);
     if model.services.iter().all(|service| service.carries.is_none()) {
         let first = model
             .services
@@ -213,11 +215,12 @@ fn outlook(loaded: &Loaded, arguments: &Arguments, users: u64, learned: Option<&
         now: dollars(&now),
         monthly: dollars(&bill),
         unpriced: bill.sum().unpriced,
-        assumptions: assumptions(loaded, &model, arguments),
+        assumptions: assumptions(loaded, &model, arguments, told),
         tasks_now: model.services.iter().map(|service| (service.name.clone(), service.tasks)).collect(),
         need,
         around,
-        learned: learned.cloned(),
+        learned: told.learned.clone(),
+        quotas_asked: told.quotas.is_some(),
     })
 }
 
@@ -227,9 +230,10 @@ fn dollars(bill: &Bill) -> Option<f64> {
 }
 
 /// Returns what the file is, as far as it matters here.
-fn model(loaded: &Loaded, arguments: &Arguments, learned: Option<&Learned>) -> Model {
+fn model(loaded: &Loaded, arguments: &Arguments, told: &Told) -> Model {
     let stack = &loaded.stack;
-    let shown = |name: &str| learned?.services.iter().find(|one| one.service == name)?.shown.carries(arguments.extrapolate);
+    let shown =
+        |name: &str| told.learned.as_ref()?.services.iter().find(|one| one.service == name)?.shown.carries(arguments.extrapolate);
     let used = |service: &config::Service, section: &str| {
         let names = service.uses.iter().filter_map(|used| used.strip_prefix(section)?.strip_prefix('.'));
         names.map(str::to_owned).collect::<Vec<_>>()
@@ -248,6 +252,8 @@ fn model(loaded: &Loaded, arguments: &Arguments, learned: Option<&Learned>) -> M
             connections: measured.map_or(CONNECTIONS, |measured| measured.connections_per_task),
             databases: used(service, "databases"),
             caches: used(service, "caches"),
+            spot: service.spot,
+            outgoing: measured.and_then(|measured| measured.outgoing_connections_per_task),
         }
     });
     let databases = stack.databases.iter().map(|(name, database)| {
@@ -268,8 +274,9 @@ fn model(loaded: &Loaded, arguments: &Arguments, learned: Option<&Learned>) -> M
         services: services.collect(),
         databases: databases.collect(),
         caches: caches.collect(),
-        processors: arguments.fargate_vcpus.map(f64::from),
-        targets: if stack.is_load_balanced() { TARGETS } else { 0 },
+        nat: nat(stack),
+        is_balanced: stack.is_load_balanced(),
+        quotas: told.known(arguments.fargate_vcpus),
     }
 }
 
@@ -294,6 +301,7 @@ fn billed(loaded: &Loaded, need: &Need) -> Result<Bill> {
     let times =
         |size: config::Size| config::Size::gib((f64::from(size.as_gib()) * factor).ceil().min(f64::from(u32::MAX)) as u32);
     (usage.transfer, usage.nat, usage.logs) = (times(usage.transfer), times(usage.nat), times(usage.logs));
+    usage.cross_zone = times(usage.cross_zone);
     usage.requests = need.requests;
     Ok(price::billed(&loaded)?.0)
 }
@@ -312,7 +320,7 @@ fn by(capacity: &Capacity) -> String {
 }
 
 /// Returns every assumption, in a sentence each.
-fn assumptions(loaded: &Loaded, model: &Model, arguments: &Arguments) -> Vec<String> {
+fn assumptions(loaded: &Loaded, model: &Model, arguments: &Arguments, told: &Told) -> Vec<String> {
     let stack = &loaded.stack;
     let mut out = Vec::new();
     for service in &model.services {
@@ -352,17 +360,18 @@ fn assumptions(loaded: &Loaded, model: &Model, arguments: &Arguments) -> Vec<Str
         out.push(format!("`databases.{name}`: how many connections {class} accepts is not known, so it stays as it is."));
     }
     out.push(
-        "Not modelled: what queries cost, the processors and disks of databases and caches, how data grows, the memory of caches, and what NAT gateways carry."
+        "Not modelled: what queries cost, the processors and disks of databases and caches, how data grows, the memory of caches, and how the load balancer keeps up when requests more than double within minutes."
             .to_owned(),
     );
-    out.push(
-        "The price is as if all of these users were active all month: an upper bound where tasks are scaled. `usage.transfer`, `usage.nat` and \
-         `usage.logs` of the file grow with the requests."
-            .to_owned(),
-    );
-    if arguments.fargate_vcpus.is_none() {
-        out.push("The account's quota of vCPUs on Fargate is not known here: `--fargate-vcpus` compares with it.".to_owned());
+    if model.nat.gateways > 0 {
+        out.push(nat_assumption(model));
     }
+    out.push(
+        "The price is as if all of these users were active all month: an upper bound where tasks are scaled. `usage.transfer`, `usage.nat`, \
+         `usage.cross_zone` and `usage.logs` of the file grow with the requests."
+            .to_owned(),
+    );
+    out.extend(told.assumption(arguments.fargate_vcpus).map(str::to_owned));
     out
 }
 
@@ -431,13 +440,13 @@ capacity:
         <Typed as clap::Parser>::parse_from(typed).arguments
     }
 
-    fn told(loaded: &Loaded, arguments: &Arguments, users: u64) -> Result<Outlook> {
-        outlook(loaded, arguments, users, None)
+    fn answered(loaded: &Loaded, arguments: &Arguments, users: u64) -> Result<Outlook> {
+        outlook(loaded, arguments, users, &Told::default())
     }
 
     #[test]
     fn what_is_needed_is_told_with_its_price() {
-        let outlook = told(&loaded(FILE), &arguments(), 5_000).unwrap();
+        let outlook = answered(&loaded(FILE), &arguments(), 5_000).unwrap();
         insta::assert_snapshot!("capacity-text", ui::capacity::capacity_text(&outlook, &Look::plain(110)));
         insta::assert_snapshot!("capacity-svg", ui::capacity::capacity_svg(&outlook));
         // 500 requests/s at 50 are 10 tasks; with the worker they hold 110 connections.
@@ -448,7 +457,7 @@ capacity:
     /// The price is that of the same file, written by hand.
     #[test]
     fn the_price_is_that_of_the_file_that_is_needed() {
-        let outlook = told(&loaded(FILE), &arguments(), 5_000).unwrap();
+        let outlook = answered(&loaded(FILE), &arguments(), 5_000).unwrap();
         let by_hand = FILE
             .replace("scale: { min: 2, max: 30 }", "count: 10")
             .replace("capacity:", "usage: { requests: 500, transfer: 50000GiB, nat: 25000GiB, logs: 5000GiB }\ncapacity:");
@@ -460,10 +469,10 @@ capacity:
     #[test]
     fn what_is_not_measured_is_not_guessed() {
         let (text, _) = FILE.split_once("capacity:").unwrap();
-        let Err(Stop::Message(_, why, Some(help))) = told(&loaded(text), &arguments(), 10).map(|_| ()) else { panic!() };
+        let Err(Stop::Message(_, why, Some(help))) = answered(&loaded(text), &arguments(), 10).map(|_| ()) else { panic!() };
         assert!(why.contains("not guessed") && help.contains("stack load services.web --save"), "{why} {help}");
         let assumed = Arguments { assume: vec![("web".into(), 20.0)], ..arguments() };
-        let outlook = told(&loaded(text), &assumed, 1_000).unwrap();
+        let outlook = answered(&loaded(text), &assumed, 1_000).unwrap();
         assert_eq!(outlook.need.services[0].needed, Some(5));
         assert!(outlook.assumptions[0].contains("given by `--assume`"), "{:?}", outlook.assumptions);
     }
@@ -471,7 +480,7 @@ capacity:
     #[test]
     fn what_is_needed_becomes_edits() {
         let file = loaded(FILE);
-        let of = |users| edits(&file, &told(&file, &arguments(), users).unwrap().need);
+        let of = |users| edits(&file, &answered(&file, &arguments(), users).unwrap().need);
         assert_eq!(of(1_000), []);
         let edits = of(20_000);
         let told: Vec<String> = edits.iter().map(|(path, value)| format!("{} {value}", path.join("."))).collect();
@@ -509,7 +518,7 @@ capacity:
                     format!("more than {monthly}; no price is known for {}", unknown.into_iter().collect::<Vec<_>>().join(", "));
             }
             let (mut busiest, mut first) = (String::new(), String::new());
-            let model = model(&loaded, &arguments(), None);
+            let model = model(&loaded, &arguments(), &Told::default());
             if users > 0 {
                 let need = model.need(users / ACTIVE);
                 let web = &need.services[0];
@@ -518,7 +527,7 @@ capacity:
                     assert_eq!(class.needed.as_deref(), Some(class.now.as_str()), "{file}: {class:?}");
                 }
                 busiest = format!("{} requests/s, {}", web.requests, ui::count(web.needed.unwrap() as usize, "task"));
-                let bounds = Model { processors: None, ..model.clone() }.bounds();
+                let bounds = Model { quotas: Told::default().known(None), ..model.clone() }.bounds();
                 first = format!("{} users: {}", bounds[0].users * ACTIVE, bounds[0].what);
                 // The average is a third of the busiest moment.
                 let average = loaded.stack.usage.requests * 3.0 / web.requests;

@@ -4,6 +4,7 @@
 //! file of a stack that is only named), `run` (from a plan to its recorded outcome), `stop` (why a command stops).
 
 mod access;
+mod account;
 mod applied;
 mod apply;
 mod archive;

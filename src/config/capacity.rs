@@ -25,6 +25,11 @@ pub struct Capacity {
     #[serde(default = "connections")]
     #[schemars(range(max = 10000))]
     pub connections_per_task: u32,
+    /// Connections through NAT gateways to the one address of the internet to which it has most (of a payment service, for instance), an
+    /// assumption. Default: not said, and the limit of a gateway is not compared with.
+    #[serde(default)]
+    #[schemars(range(max = 55000))]
+    pub outgoing_connections_per_task: Option<u32>,
     /// How that is known. Default: not said, as after `stack load`.
     #[serde(default)]
     pub basis: Option<Basis>,

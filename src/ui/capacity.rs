@@ -7,8 +7,10 @@ use super::learned::Learned;
 use super::plan::finish;
 use super::style::{Look, STRONG, wrap};
 use super::table::table;
-use crate::capacity::model::{FILLED, months, whole};
-use crate::capacity::{Bound, Need};
+use super::units::decimal;
+use crate::capacity::model::{FILLED, months};
+use crate::capacity::number::whole;
+use crate::capacity::{Bound, Demand, Need};
 
 /// The widest bar of the plot on a terminal.
 const BAR: usize = 30;
@@ -41,6 +43,8 @@ pub struct Outlook {
     pub around: Vec<Point>,
     /// The assumptions, a sentence each.
     pub assumptions: Vec<String>,
+    /// Whether AWS was asked for the quotas of the account.
+    pub quotas_asked: bool,
     /// What production showed, where it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learned: Option<Learned>,
@@ -61,15 +65,6 @@ pub struct Point {
     pub unpriced: usize,
     /// Whether a class exists that suffices.
     pub fits: bool,
-}
-
-/// Returns a number with commas and at most so many decimals.
-pub(super) fn decimal(number: f64, places: usize) -> String {
-    let text = format!("{number:.places$}");
-    let (before, after) = text.split_once('.').unwrap_or((&text, ""));
-    let before = before.parse::<u64>().map_or_else(|_| before.to_owned(), whole);
-    let after = after.trim_end_matches('0');
-    if after.is_empty() { before } else { format!("{before}.{after}") }
 }
 
 /// Returns a number of tasks.
@@ -149,6 +144,25 @@ impl Outlook {
         rows
     }
 
+    /// Returns a row for each quota: what it counts and its code, its value, what is needed, and what is to be done.
+    fn quota_rows(&self) -> Vec<Vec<String>> {
+        let row = |demand: &Demand| {
+            let Demand { service, code, what, now, needed, raise } = demand;
+            let needed = decimal(*needed, 2);
+            let to_do = match (raise, now) {
+                (true, _) => format!(
+                    "raise it: `aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} --desired-value {}`",
+                    demand.needed.ceil()
+                ),
+                (false, Some(_)) => "enough for this stack".to_owned(),
+                (false, None) => "AWS does not report it".to_owned(),
+            };
+            let now = now.map_or_else(|| "not known".to_owned(), |now| decimal(now, 2));
+            vec![format!("{what} ({service} {code})"), now, needed, to_do]
+        };
+        self.need.quotas.iter().map(row).collect()
+    }
+
     /// Returns how many parts have no known price even with few users. Where more have none, the price is not comparable.
     fn least_unpriced(&self) -> usize {
         self.around.iter().map(|point| point.unpriced).min().unwrap_or(0)
@@ -184,6 +198,11 @@ pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
             .map(|bound| vec![whole(bound.users), outlook.when(bound.users), bound.what.clone(), bound.help.clone()])
             .collect();
         text += &table(look, &["USERS", "MET", "LIMIT", "WHAT RAISES IT"], &rows);
+    }
+    if outlook.quotas_asked {
+        text +=
+            &finish(vec![String::new(), look.paint(STRONG, &format!("Quotas of the account, with {} users", whole(need.users)))]);
+        text += &table(look, &["QUOTA", "NOW", "NEEDED", "TO DO"], &outlook.quota_rows());
     }
     let least = outlook.least_unpriced();
     let most =

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::capacity::decimal;
 use super::plan::finish;
 use super::style::{Look, STRONG, wrap};
 use super::table::table;
+use super::units::decimal;
 use crate::capacity::Shown;
 use crate::capacity::learned::{Beyond, ENOUGH, FAILED, Hour, IDLE, MEMORY, MOST, TARGET};
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::capacity::number::whole;
 use crate::engine::{Change, Rule, rules};
 
 /// Returns the value with its unit; as it is when it has none.
@@ -18,6 +19,15 @@ pub(crate) fn measured(of: &[Rule], path: &str, value: Value) -> Value {
 pub(crate) fn with_unit(of: &[Rule], change: &Change) -> Change {
     let measured = |value: &Option<Value>| value.clone().map(|value| measured(of, &change.path, value));
     Change { before: measured(&change.before), after: measured(&change.after), ..change.clone() }
+}
+
+/// Returns a number with commas and at most so many decimals.
+pub(super) fn decimal(number: f64, places: usize) -> String {
+    let text = format!("{number:.places$}");
+    let (before, after) = text.split_once('.').unwrap_or((&text, ""));
+    let before = before.parse::<u64>().map_or_else(|_| before.to_owned(), whole);
+    let after = after.trim_end_matches('0');
+    if after.is_empty() { before } else { format!("{before}.{after}") }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::aws::LocalAws;
 use crate::support::run::words;
 use crate::support::subject::{DESTROY, Subject};
 
@@ -157,7 +158,7 @@ fn what_a_task_carries_is_learned_and_written() {
 fn options_that_ask_aws_need_what_they_are_for() {
     let s = Subject::new(FILE);
     let told = s.place.stack(&["capacity", "s.yaml", "--users", "10", "--assume", "web=20", "--region", "us-east-1"]).exits(64);
-    assert!(words(&told.stderr).contains("`--region` is for"), "{}", told.stderr);
+    assert!(words(&told.stderr).contains("`--region` is for `--from-production` and `--quotas`"), "{}", told.stderr);
     for wrong in [
         &["capacity", "s.yaml"][..],
         &["capacity", "s.yaml", "--users", "10", "--save"],
@@ -167,4 +168,56 @@ fn options_that_ask_aws_need_what_they_are_for() {
     }
     s.place.stack(&["capacity", "s.yaml", "--users", "10", "--assume", "web=20"]).ok();
     assert!(s.proxy.take().is_empty(), "AWS is not asked");
+}
+
+/// What Service Quotas tells from now on.
+const QUOTAS: &str = r#"
+import os
+import urllib.request
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/quotas", data=args.encode(), method="POST")).close()
+"#;
+
+/// The targets that an Application Load Balancer takes, as Elastic Load Balancing tells it.
+const TARGETS: &str = r#"
+limits = client("elbv2").describe_account_limits()["Limits"]
+result = [limit["Max"] for limit in limits if limit["Name"] == "targets-per-application-load-balancer"][0]
+"#;
+
+/// On a server of its own: all its accounts share its quotas.
+#[test]
+fn quotas_that_must_be_raised_are_named() {
+    let aws = LocalAws::start();
+    let s = Subject::on(&aws, FILE);
+    s.account.boto3(QUOTAS, &json!(r#"{"fargate-vcpus": 6, "fargate-spot-vcpus": 3}"#));
+    let targets: f64 = s.account.boto3(TARGETS, &Value::Null).as_str().unwrap().parse().unwrap();
+    // 1,000 requests a second by 20 of each task are 50 tasks of a quarter of a vCPU; api and mail have one each.
+    let all = ["capacity", "s.yaml", "--users", "10000", "--assume", "web=20", "--quotas"];
+    let told = s.place.stack(&[&all[..], &["--format", "json"]].concat()).ok().json();
+    let quotas: Vec<(String, Value, Value, Value)> = told["need"]["quotas"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["code"].as_str().unwrap().to_owned(), one["now"].clone(), one["needed"].clone(), one["raise"].clone()))
+        .collect();
+    let row = |code: &str, now: f64, needed: f64, raise: bool| (code.to_owned(), json!(now), json!(needed), json!(raise));
+    assert_eq!(
+        quotas,
+        [
+            row("L-3032A538", 6.0, 13.0, true),
+            row("L-36FBB829", 3.0, 0.0, false),
+            row("L-DF5E4CA3", 5000.0, 52.0, false),
+            row("L-7E6692B2", targets, 50.0, targets < 50.0),
+        ]
+    );
+    // (6 − 0.5) ÷ 0.25 = 22 tasks × 200 users.
+    let bound = told["bounds"].as_array().unwrap().iter().find(|one| one["what"].as_str().unwrap().contains("vCPUs on Fargate"));
+    assert_eq!(bound.unwrap()["users"], json!(4_400));
+    let text = words(&s.place.stack(&all).ok().stdout);
+    assert!(text.contains("--service-code fargate --quota-code L-3032A538 --desired-value 13"), "{text}");
+    assert!(text.contains("what other stacks use of them is not known"), "{text}");
+    s.proxy.take();
+    // Without the option AWS is not asked, and it is said.
+    let text = words(&s.place.stack(&all[..all.len() - 1]).ok().stdout);
+    assert!(text.contains("The account's quotas were not asked for"), "{text}");
+    assert!(s.proxy.take().is_empty());
 }
