@@ -255,6 +255,7 @@ impl Model {
             let known = self.services.iter().filter(|service| service.carries.is_some());
             known.map(|service| users as f64 * service.per_user).sum()
         };
+        let more = if gateways == 1 { ", or `network.nat: per-zone`" } else { ", or more subnets with a gateway each" };
         let carries = f64::from(gateways) * NAT_BITS;
         let connections = |users: u64| -> f64 {
             let held = self
@@ -267,12 +268,12 @@ impl Model {
         let data = largest(&|users| requests(users) * bits <= carries).map(|users| Bound {
             what: format!("{many} {} Gbit/s", whole((carries / 1e9) as u64)),
             users,
-            help: "send less through them: gateway endpoints, IPv6, or `network.nat: per-zone`".to_owned(),
+            help: format!("send less through them: gateway endpoints, IPv6{more}"),
         });
         let held = largest(&|users| connections(users) <= holds).map(|users| Bound {
             what: format!("{many} {} connections to one address", whole(holds as u64)),
             users,
-            help: "hold fewer connections in each task, or `network.nat: per-zone`".to_owned(),
+            help: format!("hold fewer connections in each task{more}"),
         });
         data.into_iter().chain(held).collect()
     }

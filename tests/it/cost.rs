@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::run::words;
 use crate::support::subject::Subject;
 
 const FILE: &str = r#"
@@ -48,6 +49,37 @@ fn a_file_has_a_price_in_three_forms() {
     assert!(cost(&s, &["--sources"]).contains("AWS Price List, AmazonEC2 us-east-1 offer"));
     let markdown = cost(&s, &["--format", "markdown"]);
     assert!(markdown.starts_with("### Price of shop/default\n\n| Section | Monthly |"), "{markdown}");
+}
+
+/// Half of the tasks' 72.08 less a fifth is 28.83; half of the gateway's 32.85 is 16.43, its data 2.25 and its address 3.65; of the logs 5 GB
+/// cost something, 2.50, and all of them 5.06; the queue is free, or 0.12.
+#[test]
+fn hours_discounts_and_allowances_are_counted() {
+    let day = |day: &str| {
+        let usage = format!("usage: {{ discounts: {{ services: 20% }}, free_tier: until {day} }}");
+        format!("{FILE}schedule: {{ awake: \"mon-sun 08:00-20:00 UTC\", nat: delete }}\n{usage}\n")
+    };
+    let s = Subject::new(&day("2099-12-31"));
+    let whole: Value = serde_json::from_str(&cost(&s, &["--format", "json"])).unwrap();
+    assert_eq!((&whole["monthly"], &whole["monthly_then"]), (&json!("53.66"), &json!("56.34")), "{whole:#}");
+    assert_eq!((&whole["free_until"], &whole["schedule"]["monthly"]), (&json!("2099-12-31"), &json!("365")), "{whole:#}");
+    let less: Vec<&Value> = whole["billed"].as_array().unwrap().iter().filter(|part| !part["discount"].is_null()).collect();
+    assert!(less.len() == 2 && less.iter().all(|part| part["object"] == "ecs.service/worker"), "{less:#?}");
+    let text = words(&cost(&s, &[]));
+    for said in [
+        "It runs 365 of 730 hours (`schedule.awake`: mon-sun 08:00-20:00 UTC), and tasks, hours of databases that stop, NAT gateways are counted for these only.",
+        "After a discount of 20 % (`usage.discounts.services`), on what commitments cover.",
+        "Free allowances are deducted until 2099-12-31 (`usage.free_tier`); then it is $56.34 a month.",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    assert!(cost(&s, &["--sources"]).contains("$0.04048 less 20 %"), "{}", cost(&s, &["--sources"]));
+    s.place.file("s.yaml", &day("2020-01-01"));
+    let text = words(&cost(&s, &[]));
+    assert!(text.contains("$56.34 a month") && text.contains("not deducted any more since 2020-01-01"), "{text}");
+    s.place.file("s.yaml", &day("tomorrow"));
+    let refused = words(&s.place.stack(&["cost", "s.yaml"]).exits(65).stderr);
+    assert!(refused.contains("until 2027-03-01"), "{refused}");
 }
 
 #[test]

@@ -329,3 +329,15 @@ fn objectives_that_cannot_hold_are_refused() {
     let many = "{region: eu-west-1, mode: pilot_light, rpo: 1m, rto: 0s, keep: 36d, key: \"arn:aws:kms:eu-central-1:123456789012:key/x\"}";
     insta::assert_snapshot!(refused(&text(many), None));
 }
+
+#[test]
+fn what_a_task_carries_is_said_once() {
+    let of = |capacity: &str| {
+        let service = "stack: a\nregion: us-east-1\nservices: {web: {image: \"i:1\"}}\n";
+        refused(&format!("{service}capacity:\n  web:\n    measured: 2026-11-25\n{capacity}"), None)
+    };
+    let twice = of("    requests_per_task: 40\n    users_per_task: 400\n");
+    assert!(twice.contains("`capacity.web` says twice what a task carries") && twice.contains(":8:5"), "{twice}");
+    let never = of("");
+    assert!(never.contains("`capacity.web` does not say what a task carries") && never.contains(":5:3"), "{never}");
+}
