@@ -448,7 +448,7 @@ mod tests {
         };
         // 200 Gbit/s ÷ 163,431.0… bits are 1,223,758.6… requests, by 0.1 of each user.
         let data = ("2 NAT gateways carry 200 Gbit/s".to_owned(), (200e9 / bits / 0.1) as u64);
-        assert_eq!(told(&model), [data.clone()]);
+        assert_eq!(told(&model), std::slice::from_ref(&data));
         assert!((12_237_000..12_238_000).contains(&data.1), "{}", data.1);
         // 110,000 connections, 100 in each task: 1,100 tasks × 500.
         model.services[0].outgoing = Some(100);
