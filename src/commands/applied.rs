@@ -32,22 +32,22 @@ impl Changing {
         with: impl Fn(&Session, &Loaded, &mut Graph, &Snapshot) -> Result<()>,
     ) -> Result {
         let Changing { file, applying: Applying { aws, consent, verbose } } = self;
-        Applied::of(file.given()?, &aws, color).await?.run(command, &consent, (verbose, color), with, Ok).await
+        Applied::of(file.given()?, &aws, color).await?.run(command, &consent, (false, verbose, color), with, Ok).await
     }
 }
 
 /// Runs `command` for a stack that is only named: applies what `with` makes of the file that was applied last, as far as `part` leaves
-/// it in the plan.
+/// it in the plan. `records` says whether the history has it even if there is nothing to change.
 pub async fn run(
     command: &str,
     file: StackFile,
     aws: &Aws,
     consent: &Consent,
-    color: Color,
+    (records, color): (bool, Color),
     with: impl Fn(&Session, &Loaded, &mut Graph, &Snapshot) -> Result<()>,
     part: impl Fn(Plan) -> Result<Plan>,
 ) -> Result {
-    Applied::of(file, aws, color).await?.run(command, consent, (false, color), with, part).await
+    Applied::of(file, aws, color).await?.run(command, consent, (records, false, color), with, part).await
 }
 
 /// A file with the connection to where it is applied.
@@ -95,14 +95,14 @@ impl Applied {
         &self,
         command: &str,
         consent: &Consent,
-        (verbose, color): (bool, Color),
+        (records, verbose, color): (bool, bool, Color),
         with: impl Fn(&Session, &Loaded, &mut Graph, &Snapshot) -> Result<()>,
         part: impl Fn(Plan) -> Result<Plan>,
     ) -> Result {
         let Applied { file, text, commit, loaded, session } = self;
         let agreed = consent.allow.consent();
         let run = Run { command, file, text: Some(text), commit: commit.clone(), consent, agreed: &agreed, verbose, color };
-        run.execute(session, async || {
+        run.execute_and(records, session, async || {
             let plan = session.plan_with(loaded, |graph, snapshot| with(session, loaded, graph, snapshot)).await?;
             stack_file::notes(loaded, color)?;
             part(plan)

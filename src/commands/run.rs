@@ -66,6 +66,11 @@ impl Run<'_> {
     /// Plans, asks, takes the lease, applies the plan, and records how it ended. Plans again when another run had the lease since
     /// the plan was made.
     pub async fn execute(&self, session: &Session, plan: impl AsyncFn() -> Result<Plan>) -> Result {
+        self.execute_and(false, session, plan).await
+    }
+
+    /// Does the same; `records` says whether the history has the run even if there is nothing to change.
+    pub async fn execute_and(&self, records: bool, session: &Session, plan: impl AsyncFn() -> Result<Plan>) -> Result {
         let own = Holder::own(&session.who, &self.typed());
         let execution = Execution { session, run: self, store: Store::of(&session.cx), own };
         loop {
@@ -78,7 +83,7 @@ impl Run<'_> {
             let (stop, stopped) = watch::channel(false);
             let show = if self.consent.json { ui::Show::Json } else { ui::Show::Text };
             let reporter: Arc<dyn Reporter> = ui::reporter(show, self.look()).into();
-            if plan.is_empty() {
+            if plan.is_empty() && !records {
                 let outcome = carry_out(session, &plan, stopped, reporter.as_ref()).await?;
                 execution.tell(&outcome, &plan);
                 return Ok(exit(&outcome));

@@ -147,7 +147,10 @@ impl Due {
             return Due::Nothing;
         }
         if used_up.is_some_and(|since| !resumed_in_spite(effective(), since)) {
-            return if paused.is_some() { check } else { Due::Pause(Why::Budget) };
+            // It sleeps by its hours, and its budget keeps it asleep beyond them. What someone paused by hand is theirs.
+            let by_hours = |now: Moment| !by_budget && (!now.awake || last.is_none_or(|run| run.began < now.since));
+            let stays = paused.is_some() && !hours.is_some_and(by_hours);
+            return if stays { check } else { Due::Pause(Why::Budget) };
         }
         if unknown && by_budget && paused.is_some() {
             return check;
@@ -341,12 +344,16 @@ async fn act(session: &Session, one: &One, arguments: &Arguments, now: Timestamp
     let part = |plan| of_rest(plan, one.due);
     match one.due {
         Due::Nothing => Ok(Exit::Ok),
-        Due::Resume(why) => applied::run(why.resume(), file, &arguments.aws, &consent, color, resume::resume, part).await,
+        Due::Resume(why) => {
+            applied::run(why.resume(), file, &arguments.aws, &consent, (false, color), resume::resume, part).await
+        }
         Due::Pause(why) | Due::Check(why) => {
+            // One that sleeps already is paused by its budget from now on, and the history is where that stands.
+            let records = matches!(one.due, Due::Pause(_));
             let pause = |session: &Session, loaded: &Loaded, graph: &mut Graph, snapshot: &Snapshot| {
                 pause::pause(session, graph, snapshot, loaded.stack.schedule.nat == Asleep::Delete)
             };
-            applied::run(why.pause(), file, &arguments.aws, &consent, color, pause, part).await
+            applied::run(why.pause(), file, &arguments.aws, &consent, (records, color), pause, part).await
         }
     }
 }
@@ -479,6 +486,13 @@ mod tests {
         assert_eq!(due(true, None, over, &[(during, "pause", budget)]), Due::Check(budget));
         assert_eq!(due(true, None, over, &[(during, "pause", hours)]), Due::Check(hours), "paused by hand before");
         assert_eq!(due(true, Some(awake), over, &[(later, "pause", hours)]), Due::Check(hours));
+        // It slept by its hours when that happened: whoever wakes it then does so once.
+        assert_eq!(due(true, Some(asleep), over, &[(later, "pause", hours)]), Due::Pause(budget));
+        assert_eq!(due(true, Some(awake), over, &[(during, "pause", hours)]), Due::Pause(budget), "since this morning");
+        let noticed = [(during, "pause", hours), (during, "pause", budget)];
+        assert_eq!(due(true, Some(awake), over, &noticed), Due::Check(budget));
+        let woken = [noticed[0], noticed[1], (later, "resume", hours)];
+        assert_eq!(due(false, Some(awake), over, &woken), Due::Nothing);
         // By hand, in spite of the budget; what was before this month does not count.
         let again = (during, "resume", hours);
         assert_eq!(due(false, None, over, &[(during, "pause", budget), again]), Due::Nothing);
