@@ -14,6 +14,7 @@ AWS = {
     "networks": 5,  # per region, with the default one
     "internet-gateways": 5,  # per region
     "nat-gateways-per-zone": 5,
+    "event-rules": 300,  # on an event bus; told by Service Quotas, refused to nobody
     "fargate-vcpus": 6,  # told by Service Quotas, refused to nobody
     "fargate-spot-vcpus": 6,
 }

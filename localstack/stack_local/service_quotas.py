@@ -18,16 +18,19 @@ _IN_FORCE = {
     ("ec2", "L-0263D0A3"): "addresses",
     ("fargate", "L-3032A538"): "fargate-vcpus",
     ("fargate", "L-36FBB829"): "fargate-spot-vcpus",
+    ("events", "L-244521F2"): "event-rules",
 }
 
 _SERVICES = {
     "vpc": "Amazon Virtual Private Cloud (Amazon VPC)",
     "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
     "fargate": "AWS Fargate",
+    "events": "Amazon EventBridge (CloudWatch Events)",
 }
 
 _DEFAULTS = {
     "vpc": {quota["QuotaCode"]: (quota["QuotaName"], quota["Value"]) for quota in VPC_DEFAULT_QUOTAS},
+    "events": {"L-244521F2": ("Number of rules", 300.0)},
     "ec2": {"L-0263D0A3": ("EC2-VPC Elastic IPs", 5.0)},
     "fargate": {
         "L-3032A538": ("Fargate On-Demand vCPU resource count", 6.0),

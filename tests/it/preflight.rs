@@ -62,7 +62,7 @@ fn what_cannot_be_asked_is_unknown_and_stops_nobody() {
         said.contains("Unknown: database classes could not be checked: rds:DescribeOrderableDBInstanceOptions: AccessDenied"),
         "{said}"
     );
-    assert!(said.contains("Unknown: the quota for databases could not be checked"), "{said}");
+    assert!(said.contains("Unknown: the quotas of RDS could not be checked"), "{said}");
     // Nothing is asked when there is nothing to do.
     s.proxy.pass();
     s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
@@ -137,6 +137,43 @@ urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "
 fn asked(s: &Subject) -> Vec<String> {
     let calls = s.proxy.take();
     calls.iter().map(|c| c.name()).filter(|c| c.starts_with("servicequotas:")).collect()
+}
+
+/// What alarms need, and an account has few of.
+#[test]
+fn quotas_of_rules_and_subscriptions_are_checked() {
+    const FILE: &str = r#"
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+alarms: { email: [ops@example.com] }
+databases: { main: { engine: postgres, version: "17", deletion_protection: false } }
+"#;
+    let aws = LocalAws::start();
+    let s = Subject::on(&aws, FILE);
+    let fill = r#"
+topic = client("sns").create_topic(Name="others")["TopicArn"]
+for number in range(args["subscriptions"]):
+    client("rds").create_event_subscription(SubscriptionName=f"other-{number}", SnsTopicArn=topic)
+for number in range(args["rules"]):
+    client("events").put_rule(Name=f"other-{number}", ScheduleExpression="rate(1 day)")
+"#;
+    s.account.boto3(fill, &json!({"subscriptions": 19, "rules": 0}));
+    let said = "subscriptions to events of RDS in this region: the plan creates 2, 19 exist, and the account's quota is 20";
+    refused(&s, &[said, "--service-code rds --quota-code L-A59F4C87 --desired-value 21"]);
+    // Rules are counted where every account can have some hundred: no question to Service Quotas before.
+    let rules = "stack: shop\nregion: us-east-1\nalarms: off\nresources: { events.rule: { tick: { schedule: rate(1 day), targets: {} } } }\n";
+    s.place.file("s.yaml", rules);
+    s.proxy.take();
+    s.place.stack(&["plan", "s.yaml"]).exits(2);
+    assert_eq!(asked(&s), [""; 0]);
+    s.account.boto3(fill, &json!({"subscriptions": 0, "rules": 100}));
+    quotas(&s, r#"{"event-rules": 100}"#);
+    let said = "rules of EventBridge in this region: the plan creates 1, 100 exist, and the account's quota is 100";
+    refused(&s, &[said, "--service-code events --quota-code L-244521F2 --desired-value 101"]);
+    quotas(&s, r#"{"event-rules": 101}"#);
+    s.apply();
+    s.assert_in_step();
 }
 
 /// On a server of its own: all its accounts share its quotas.

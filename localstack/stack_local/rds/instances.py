@@ -714,5 +714,7 @@ def delete_db_instance(call: Call) -> dict:
 
 @operations.on("DescribeAccountAttributes")
 def describe_account_attributes(call: Call) -> dict:
-    used = len(moto_backend(call.account, call.region).databases)
-    return {"AccountQuotas": [{"AccountQuotaName": "DBInstances", "Used": used, "Max": 40}]}
+    backend = moto_backend(call.account, call.region)
+    # The defaults (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html).
+    known = (("DBInstances", backend.databases, 40), ("EventSubscriptions", backend.event_subscriptions, 20))
+    return {"AccountQuotas": [{"AccountQuotaName": name, "Used": len(used), "Max": most} for name, used, most in known]}

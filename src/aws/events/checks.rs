@@ -1,16 +1,37 @@
-//! Checks whether the events that rules wait for are sent.
+//! Checks whether there can be more rules, and whether the events that they wait for are sent.
 
 use futures::future::try_join_all;
 
+use super::rule;
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::aws::preflight::finding::{Certainty, Finding, fields, is_made, of_kind};
+use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold, values};
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 
 /// Returns the checks of a plan.
 pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
-    vec![("trails", Box::pin(check(cx, plan)))]
+    vec![("trails", Box::pin(check(cx, plan))), ("the quota for rules of EventBridge", Box::pin(quota(cx, plan)))]
+}
+
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>
+const RULES: Quota = Quota { service: "events", code: "L-244521F2", what: "rules of EventBridge" };
+/// The least that AWS lets anyone have on an event bus: 100 in some regions, 300 in most.
+const LEAST: usize = 100;
+
+/// Checks whether the default event bus can have so many rules. Where every account can, Service Quotas is not asked.
+async fn quota(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+    let change = Change::of(of_kind(plan, "events.rule"));
+    if change.more == 0 {
+        return Ok(Vec::new());
+    }
+    let used = rule::count(cx).await?;
+    if used + change.more <= LEAST {
+        return Ok(Vec::new());
+    }
+    let most = values(cx, RULES.service, &[RULES.code]).await?.get(RULES.code).copied().ok_or_else(untold)?;
+    Ok(over(RULES, HERE, most, used, &change))
 }
 
 /// The end of the types of events that EventBridge knows only from CloudTrail.

@@ -151,6 +151,20 @@ async fn candidates(cx: &Cx) -> Result<Vec<SdkRule>> {
     Ok(found)
 }
 
+/// Returns how many rules the default event bus has, whoever's they are.
+pub(super) async fn count(cx: &Cx) -> Result<usize> {
+    let (mut count, mut next) = (0, None);
+    loop {
+        let page =
+            cx.cloud.events.list_rules().limit(100).set_next_token(next).send().await.map_err(failed("events:ListRules"))?;
+        count += page.rules().len();
+        next = page.next_token;
+        if next.is_none() {
+            return Ok(count);
+        }
+    }
+}
+
 async fn targets(cx: &Cx, rule: &str) -> Result<Vec<SdkTarget>> {
     let (mut found, mut next) = (Vec::new(), None);
     loop {

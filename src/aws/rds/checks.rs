@@ -1,7 +1,7 @@
 //! Checks for what RDS would refuse: classes and versions that it does not offer, data that a database cannot begin with, removed zones that are in use, and too many
-//! databases.
+//! databases or subscriptions to events.
 
-use super::{BackupReplication, Instance, SubnetGroup, begin, classes, replication};
+use super::{BackupReplication, EventSubscription, Instance, SubnetGroup, begin, classes, replication};
 use crate::aws::Cx;
 use crate::aws::preflight::finding::{Finding, is_made, is_new, loses_subnets, of_kind};
 use crate::aws::preflight::placement;
@@ -12,6 +12,11 @@ use crate::engine::{Item, Plan, Resource, Result};
 
 // <https://docs.aws.amazon.com/general/latest/gr/rds-service.html>.
 const DATABASES: Quota = Quota { service: "rds", code: "L-7B6409FD", what: "databases" };
+const SUBSCRIPTIONS: Quota = Quota { service: "rds", code: "L-A59F4C87", what: "subscriptions to events of RDS" };
+/// What counts against the account's quotas: the kind, what RDS calls the quota
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_AccountQuota.html>), and the quota.
+const QUOTAS: [(&str, &str, Quota); 2] =
+    [(Instance::KIND, "DBInstances", DATABASES), (EventSubscription::KIND, "EventSubscriptions", SUBSCRIPTIONS)];
 
 /// Returns the checks of a plan.
 pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
@@ -19,7 +24,7 @@ pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     let begin =
         of_kind(plan, Instance::KIND).filter(|item| item.is_first() && item.desired.as_deref().is_some_and(Instance::begins));
     let groups = of_kind(plan, SubnetGroup::KIND).filter(|item| loses_subnets(item));
-    let mut checks: Vec<Check<'_>> = vec![("the quota for databases", Box::pin(quota(cx, plan)))];
+    let mut checks: Vec<Check<'_>> = vec![("the quotas of RDS", Box::pin(quotas(cx, plan)))];
     checks.extend(new.map(|item| -> Check<'_> { ("database classes", Box::pin(classes::check(cx, plan, item))) }));
     checks.extend(begin.map(|item| -> Check<'_> { ("the data that databases begin with", Box::pin(begin::check(cx, item))) }));
     checks.extend(groups.map(|item| -> Check<'_> { ("the zones of databases", Box::pin(zones(cx, plan, item))) }));
@@ -28,16 +33,20 @@ pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     checks
 }
 
-async fn quota(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
-    let change = Change::of(of_kind(plan, "rds.instance"));
-    if change.more == 0 {
+async fn quotas(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+    let changes = QUOTAS.map(|(kind, name, quota)| (Change::of(of_kind(plan, kind)), name, quota));
+    if changes.iter().all(|(change, ..)| change.more == 0) {
         return Ok(Vec::new());
     }
     let answer = cx.cloud.rds.describe_account_attributes().send().await.map_err(failed("rds:DescribeAccountAttributes"))?;
-    let quota = answer.account_quotas().iter().find(|q| q.account_quota_name() == Some("DBInstances")).ok_or_else(untold)?;
-    let used = usize::try_from(quota.used().unwrap_or_default()).unwrap_or_default();
-    let most = quota.max().and_then(|max| u32::try_from(max).ok()).map_or(f64::INFINITY, f64::from);
-    Ok(over(DATABASES, HERE, most, used, &change))
+    let mut found = Vec::new();
+    for (change, name, quota) in changes.iter().filter(|(change, ..)| change.more > 0) {
+        let told = answer.account_quotas().iter().find(|q| q.account_quota_name() == Some(name)).ok_or_else(untold)?;
+        let used = usize::try_from(told.used().unwrap_or_default()).unwrap_or_default();
+        let most = told.max().and_then(|max| u32::try_from(max).ok()).map_or(f64::INFINITY, f64::from);
+        found.extend(over(*quota, HERE, most, used, change));
+    }
+    Ok(found)
 }
 
 /// Checks for removed zones that are in use: RDS removes no subnet from a group while a database of the group is in its zone
