@@ -8,6 +8,7 @@ from stack_local.core import Call
 
 _NAMES = {
     "backup.amazonaws.com": "AWSServiceRoleForBackup",
+    "restore-testing.backup.amazonaws.com": "AWSServiceRoleForBackupRestoreTesting",
     "ecs.amazonaws.com": "AWSServiceRoleForECS",
     "elasticloadbalancing.amazonaws.com": "AWSServiceRoleForElasticLoadBalancing",
     "rds.amazonaws.com": "AWSServiceRoleForRDS",

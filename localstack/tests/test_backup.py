@@ -501,3 +501,86 @@ class Points(Backups):
         self.refused("InvalidParameterValueException", restore({"Other": "x"}), 400, "Unrecognized key")
         self.refused("InvalidParameterValueException", restore({"Engine": "postgres"}), 400, "DBInstanceIdentifier")
         self.refused("InvalidParameterValueException", restore(metadata | {"MultiAZ": "maybe"}), 400, "MultiAZ")
+
+
+POINTS = {"Algorithm": "LATEST_WITHIN_WINDOW", "IncludeVaults": ["*"], "RecoveryPointTypes": ["SNAPSHOT"]}
+
+
+class RestoreTests(Backups):
+    def named(self) -> str:
+        return self.name().replace("-", "_")
+
+    def document(self, **more) -> dict:
+        plan = {"RestoreTestingPlanName": self.named(), "ScheduleExpression": CRON, "RecoveryPointSelection": POINTS}
+        return plan | more
+
+    def named_plan(self) -> str:
+        made = self.backup.create_restore_testing_plan(RestoreTestingPlan=self.document(), Tags={"a": "b"})
+        return made["RestoreTestingPlanName"]
+
+    def selection(self, **more) -> dict:
+        known = {"RestoreTestingSelectionName": "databases", "ProtectedResourceType": "RDS", "ProtectedResourceArns": ["*"]}
+        return known | {"IamRoleArn": self.role()} | more
+
+    def test_one_is_made_told_changed_and_deleted(self):
+        document = self.document()
+        name = document["RestoreTestingPlanName"]
+        made = self.backup.create_restore_testing_plan(RestoreTestingPlan=document, Tags={"a": "b"}, CreatorRequestId="t1")
+        self.assertEqual(self.backup.list_tags(ResourceArn=made["RestoreTestingPlanArn"])["Tags"], {"a": "b"})
+        self.iam.get_role(RoleName="AWSServiceRoleForBackupRestoreTesting")
+        again = self.backup.create_restore_testing_plan(RestoreTestingPlan=document, CreatorRequestId="t1")
+        self.assertEqual(again["RestoreTestingPlanArn"], made["RestoreTestingPlanArn"])
+        create = self.backup.create_restore_testing_plan
+        self.refused("AlreadyExistsException", create, 400, "already exists", RestoreTestingPlan=document)
+        self.backup.update_restore_testing_plan(RestoreTestingPlanName=name, RestoreTestingPlan={"StartWindowHours": 5})
+        told = self.backup.get_restore_testing_plan(RestoreTestingPlanName=name)["RestoreTestingPlan"]
+        self.assertEqual((told["StartWindowHours"], told["ScheduleExpression"]), (5, CRON))
+        self.assertEqual(told["RecoveryPointSelection"]["SelectionWindowDays"], 30)
+        listed = self.backup.list_restore_testing_plans()["RestoreTestingPlans"]
+        self.assertIn(name, {plan["RestoreTestingPlanName"] for plan in listed})
+        self.backup.delete_restore_testing_plan(RestoreTestingPlanName=name)
+        self.refused("ResourceNotFoundException", self.backup.get_restore_testing_plan, 400, RestoreTestingPlanName=name)
+
+    def test_a_selection_is_made_changed_and_deleted_before_its_plan(self):
+        plan, where = self.named_plan(), {"RestoreTestingSelectionName": "databases"}
+        where["RestoreTestingPlanName"] = plan
+        self.backup.create_restore_testing_selection(RestoreTestingPlanName=plan, RestoreTestingSelection=self.selection())
+        overrides = {"dbSubnetGroupName": "g"}
+        self.backup.update_restore_testing_selection(
+            **where, RestoreTestingSelection={"ValidationWindowHours": 3, "RestoreMetadataOverrides": overrides}
+        )
+        told = self.backup.get_restore_testing_selection(**where)["RestoreTestingSelection"]
+        self.assertEqual((told["ValidationWindowHours"], told["RestoreMetadataOverrides"]), (3, overrides))
+        self.assertEqual(told["ProtectedResourceArns"], ["*"])
+        listed = self.backup.list_restore_testing_selections(RestoreTestingPlanName=plan)["RestoreTestingSelections"]
+        self.assertEqual([one["RestoreTestingSelectionName"] for one in listed], ["databases"])
+        self.refused("InvalidRequestException", self.backup.delete_restore_testing_plan, 400, RestoreTestingPlanName=plan)
+        self.backup.delete_restore_testing_selection(**where)
+        self.refused("ResourceNotFoundException", self.backup.delete_restore_testing_selection, 400, **where)
+        self.backup.delete_restore_testing_plan(RestoreTestingPlanName=plan)
+
+    def test_what_is_refused_of_a_plan(self):
+        create, wrong = self.backup.create_restore_testing_plan, "InvalidParameterValueException"
+        for more in (
+            {"RestoreTestingPlanName": "a-b"},
+            {"RestoreTestingPlanName": "a" * 51},
+            {"ScheduleExpression": "rate(1 day)"},
+            {"StartWindowHours": 169},
+            {"RecoveryPointSelection": POINTS | {"IncludeVaults": []}},
+            {"RecoveryPointSelection": POINTS | {"SelectionWindowDays": 366}},
+        ):
+            self.refused(wrong, create, 400, RestoreTestingPlan=self.document(**more))
+
+    def test_what_is_refused_of_a_selection(self):
+        plan, create = self.named_plan(), self.backup.create_restore_testing_selection
+        arn = "arn:aws:rds:us-east-1:000000000000:db:d"
+        for code, more in (
+            ("InvalidParameterValueException", {"RestoreTestingSelectionName": "a-b"}),
+            ("InvalidParameterValueException", {"ProtectedResourceType": "SQS"}),
+            ("InvalidParameterValueException", {"ProtectedResourceArns": ["*", arn]}),
+            ("MissingParameterValueException", {"ProtectedResourceArns": []}),
+            ("InvalidParameterValueException", {"RestoreMetadataOverrides": {"dbInstanceIdentifier": "mine"}}),
+            ("InvalidParameterValueException", {"ValidationWindowHours": 169}),
+            ("InvalidParameterValueException", {"IamRoleArn": self.role("ec2.amazonaws.com")}),
+        ):
+            self.refused(code, create, 400, RestoreTestingPlanName=plan, RestoreTestingSelection=self.selection(**more))

@@ -105,8 +105,8 @@ pub struct Wing {
     pub kinds: &'static [KindRow],
     /// The resource types that AWS's index of tags is asked for.
     pub indexed: &'static [&'static str],
-    /// The role that it needs.
-    pub role: Option<ServiceRole>,
+    /// The roles that it needs.
+    pub roles: &'static [ServiceRole],
     /// How fast it accepts calls, if different from most.
     pub rates: Option<Rates>,
     /// The checks of a plan for what AWS would refuse.
@@ -125,6 +125,6 @@ pub fn unchecked<'a>(_: &'a Cx, _: &'a Plan) -> Vec<Check<'a>> {
 impl Wing {
     /// Returns a service with these kinds and nothing else.
     pub const fn of(kinds: &'static [KindRow]) -> Wing {
-        Wing { kinds, indexed: &[], role: None, rates: None, checks: unchecked, bill: billed::free, controls: &[] }
+        Wing { kinds, indexed: &[], roles: &[], rates: None, checks: unchecked, bill: billed::free, controls: &[] }
     }
 }

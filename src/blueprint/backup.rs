@@ -1,24 +1,35 @@
 //! `backup`: a vault, the plan that fills it, what it selects, the role for that, and a vault in each other region with copies.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use super::alarms::read;
 use super::facts::{Facts, Problem};
 use super::keys::Keys;
 use super::policies::policy;
 use crate::aws::Tags;
-use crate::aws::backup::{BackupPlan, BackupRule, COMPLIANCE, Copy, GOVERNANCE, OFF, Selection, Vault};
+use crate::aws::backup::{
+    BackupPlan, BackupRule, COMPLIANCE, Copy, GOVERNANCE, LATEST, OFF, RANDOM, RestoreTestingPlan, RestoreTestingSelection,
+    SECURITY_GROUPS, SNAPSHOT, SUBNET_GROUP, Selection, Vault,
+};
+use crate::aws::ec2::{SecurityGroup, Vpc};
+use crate::aws::events::{EventRule, Target, Transform};
 use crate::aws::iam::Role;
-use crate::aws::rds::Instance;
+use crate::aws::rds::{Instance, SubnetGroup};
 use crate::aws::s3::Bucket;
+use crate::aws::sns::Topic;
 use crate::config::Duration;
 use crate::config::Stack;
-use crate::config::backup::{Backup, Included, LockMode};
+use crate::config::backup::{Backup, Included, LockMode, Pick, RestoreTest};
 use crate::engine::tags::{TAG_ENV, TAG_KEY, TAG_STACK};
 use crate::engine::{Error, Graph, Ref, Resource};
 
 const ORIGIN: &str = "backup";
 /// What its parts are called.
 const NAME: &str = "backup";
+/// What the parts of restore tests are called that others have, too.
+const TEST: &str = "backup-test";
 /// What the rule of the plan is called.
 const RULE: &str = "scheduled";
 /// What AWS shows of the role.
@@ -32,7 +43,10 @@ const OF_BUCKETS: [&str; 2] = ["AWSBackupServiceRolePolicyForS3Backup", "AWSBack
 /// Minutes: a backup begins within eight hours and is complete within seven days, as AWS has it.
 const START: i64 = 480;
 const COMPLETION: i64 = 10_080;
+const HOUR: u64 = 3600;
 const DAY: u64 = 86_400;
+/// The most days that a backup can be old which is tested.
+const MOST_WINDOW: i64 = 365;
 
 fn days(time: Duration) -> i64 {
     i64::try_from(time.as_secs() / DAY).unwrap_or(i64::MAX)
@@ -43,6 +57,7 @@ pub fn expand(
     graph: &mut Graph,
     stack: &Stack,
     keys: &Keys,
+    topic: Option<&Ref<Topic>>,
     facts: &Facts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<(), Error> {
@@ -79,8 +94,139 @@ pub fn expand(
     let plan = BackupPlan { rules: [(RULE.to_owned(), rule)].into(), tags: Tags::new() };
     let plan = graph.add(NAME, ORIGIN, &plan)?;
     let conditions = conditions(graph, facts);
-    graph.add(NAME, ORIGIN, &Selection { plan, role: role.attr("arn"), resources, conditions })?;
+    graph.add(NAME, ORIGIN, &Selection { plan, role: role.clone().attr("arn"), resources, conditions })?;
+    if let Some(test) = &section.test {
+        self::test(graph, section, test, &role, problems)?;
+        if let (Some(topic), Some(alarms)) = (topic, &stack.alarms)
+            && alarms.tells()
+        {
+            graph.add(TEST, ORIGIN, &failed_tests(topic))?;
+        }
+    }
     Ok(())
+}
+
+/// Adds the tests whether backups can be restored: everything in the vault is of this environment, so everything in it is tested.
+fn test(
+    graph: &mut Graph,
+    section: &Backup,
+    test: &RestoreTest,
+    role: &Ref<Role>,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    let of_databases = test.include.contains(&Included::Databases);
+    let network = if of_databases { network(graph) } else { None };
+    let has_databases = !of_databases || databases(graph).next().is_some();
+    if !has_databases {
+        problems.push(Problem {
+            at: "backup.test".into(),
+            code: "tests-nothing",
+            message: "the stack has no database whose backup could be restored".into(),
+            help: "add one to `databases`, or remove `test`".into(),
+        });
+        return Ok(());
+    }
+    let plan = RestoreTestingPlan {
+        schedule: test.cron().to_owned(),
+        timezone: "Etc/UTC".into(),
+        start_hours: hours(Some(test.within)),
+        algorithm: match test.pick {
+            Pick::Latest => LATEST,
+            Pick::Random => RANDOM,
+        }
+        .into(),
+        vaults: vec![Ref::<Vault>::to(NAME).attr("arn").to_string()],
+        points: vec![SNAPSHOT.into()],
+        window_days: i32::try_from(days(section.keep).clamp(1, MOST_WINDOW)).unwrap_or(i32::MAX),
+        tags: Tags::new(),
+    };
+    let plan = graph.add(NAME, ORIGIN, &plan)?;
+    let add = |name: &str, of: &str, metadata: BTreeMap<String, String>, graph: &mut Graph| {
+        let resources = vec!["*".to_owned()];
+        let role = role.clone().attr("arn");
+        let selection = RestoreTestingSelection {
+            plan: plan.clone(),
+            role,
+            of: of.into(),
+            resources,
+            metadata,
+            keep_hours: hours(test.keep),
+        };
+        graph.add(name, ORIGIN, &selection).map(|_| ())
+    };
+    if of_databases {
+        let metadata = match network {
+            Some((subnets, vpc)) => inside(graph, &subnets, vpc)?,
+            None => BTreeMap::new(),
+        };
+        add("databases", "RDS", metadata, graph)?;
+    }
+    if test.include.contains(&Included::Buckets) {
+        add("buckets", "S3", BTreeMap::new(), graph)?;
+    }
+    Ok(())
+}
+
+/// Returns the whole hours of a time, none without one.
+fn hours(time: Option<Duration>) -> i32 {
+    time.map_or(0, |time| i32::try_from(time.as_secs() / HOUR).unwrap_or(i32::MAX))
+}
+
+/// Returns the databases that are backed up, as they are wanted.
+fn databases(graph: &Graph) -> impl Iterator<Item = Instance> {
+    graph.nodes().filter_map(read::<Instance>).filter(|database| database.source.is_none())
+}
+
+/// Returns the subnet group of the databases, and its VPC; none where they are in the account's default one.
+fn network(graph: &Graph) -> Option<(Ref<SubnetGroup>, Ref<Vpc>)> {
+    let subnets = databases(graph).find_map(|database| database.subnet_group)?;
+    let group = read::<SubnetGroup>(graph.get(&subnets.key()?)?)?;
+    Some((subnets, group.vpc))
+}
+
+/// Adds the security group of the databases that are restored, which lets nobody in, and returns how they are restored: beside the others.
+fn inside(graph: &mut Graph, subnets: &Ref<SubnetGroup>, vpc: Ref<Vpc>) -> Result<BTreeMap<String, String>, Error> {
+    let group = SecurityGroup { vpc, description: "Databases that restore tests create".into(), tags: Tags::new() };
+    let group = graph.add(TEST, ORIGIN, &group)?;
+    let groups = [group.attr("id").to_string()];
+    let groups = serde_json::to_string(&groups).map_err(|e| Error::internal(e.to_string()))?;
+    let all = [
+        (SUBNET_GROUP, subnets.clone().attr("id").to_string()),
+        (SECURITY_GROUPS, groups),
+        ("publiclyaccessible", "false".into()),
+    ];
+    Ok(all.map(|(key, value)| (key.to_owned(), value)).into())
+}
+
+/// Returns the rule that tells the topic of restore tests that failed
+/// (<https://docs.aws.amazon.com/aws-backup/latest/devguide/eventbridge.html>).
+fn failed_tests(topic: &Ref<Topic>) -> EventRule {
+    let parts = [
+        ("of", "$.detail.sourceResourceArn"),
+        ("status", "$.detail.status"),
+        ("reason", "$.detail.statusMessage"),
+        ("job", "$.detail.restoreJobId"),
+    ];
+    let transform = Transform {
+        parts: parts.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
+        template: r#""A restore test of <of> is <status>: <reason> (job <job>)""#.into(),
+    };
+    let target = Target { function: None, topic: Some(topic.clone().attr("arn")), input: None, transform: Some(transform) };
+    EventRule {
+        pattern: json!({
+            "source": ["aws.backup"],
+            "detail-type": ["Restore Job State Change"],
+            "detail": {
+                "status": ["FAILED", "ABORTED"],
+                "restoreTestingPlanArn": [Ref::<RestoreTestingPlan>::to(NAME).attr("arn").to_string()],
+            },
+        }),
+        schedule: String::new(),
+        enabled: Some(true),
+        description: Some("Tells of restore tests that failed".into()),
+        targets: [("alarms".to_owned(), target)].into(),
+        tags: Tags::new(),
+    }
 }
 
 /// Returns a vault with the section's lock.

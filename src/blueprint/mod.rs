@@ -132,7 +132,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     people_roles::expand(&mut graph, stack, topic.as_ref(), facts)?;
     budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
-    backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
+    backup::expand(&mut graph, stack, &keys, topic.as_ref(), facts, &mut problems)?;
     recovery::expand(&mut graph, stack, facts)?;
     recovery::copy_secrets(&mut graph, stack, facts);
     dashboard::expand(&mut graph, stack, facts)?;

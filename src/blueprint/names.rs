@@ -55,6 +55,7 @@ const IAM: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_ia
 const KMS: &str = "https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html";
 const LOGS: &str = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html";
 const SELECTION: &str = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_BackupSelection.html";
+const TESTING: &str = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_RestoreTestingSelectionForCreate.html";
 const ECS: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html";
 
 /// Every rule, with where AWS says so.
@@ -95,6 +96,7 @@ const RULES: &[Rule] = &[
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::Most(512), LOGS),
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::Only("_-/.#"), LOGS),
     rule("backup.selection", "the selection", "AWS Backup", Ask::Most(50), SELECTION),
+    rule("backup.restore_testing_selection", "the selection", "AWS Backup", Ask::Most(50), TESTING),
     rule("ecs.cluster", "the cluster", "ECS", Ask::Only("-_"), ECS),
 ];
 
@@ -116,6 +118,10 @@ fn physical(scope: &Scope, node: &Node) -> Option<String> {
         }
         // With what it says, in short.
         "backup.selection" => Some(format!("{name}.00000000")),
+        // With the type of what is restored.
+        "backup.restore_testing_selection" => {
+            node.desired.get("of").and_then(Value::as_str).map(|of| format!("{name}_{of}").replace('-', "_"))
+        }
         // What is named after another object has its name when that exists.
         "logs.log_group" | "iam.user" => field().filter(|name| !name.contains("${")),
         "ec2.security_group" | "ecs.cluster" | "elasticache.subnet_group" | "elasticache.parameter_group" => usual(255),

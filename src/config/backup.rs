@@ -27,6 +27,9 @@ pub struct Backup {
     /// What is backed up: `databases`, without replicas, and `buckets` with versions.
     #[schemars(length(min = 1))]
     pub include: Vec<Included>,
+    /// Tests whether the backups can be restored: AWS Backup restores one of each resource on a schedule, and deletes what it restored.
+    /// `{}` is weekly. Default: none.
+    pub test: Option<RestoreTest>,
     /// The key that encrypts the vault in the stack's region: `keys.NAME`, or the ARN of a KMS key. Backups of databases are encrypted
     /// like the database. It cannot be changed. Default: AWS's own key.
     #[schemars(extend("format" = "stack-sense", "pattern" = values::KEY, "patternErrorMessage" = values::KEY_MESSAGE, "examples" = ["keys.main"]))]
@@ -41,6 +44,7 @@ impl Default for Backup {
             lock: None,
             copies: Vec::new(),
             include: vec![Included::Databases],
+            test: None,
             key: None,
         }
     }
@@ -56,6 +60,61 @@ impl Backup {
             other => other,
         }
     }
+}
+
+/// When backups are restored to see whether that works, and what becomes of what was restored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RestoreTest {
+    /// When tests begin: `daily`, `weekly` (on Sunday) or `monthly` (on the first) at five in the afternoon, or a `cron` expression of AWS,
+    /// in UTC.
+    #[schemars(extend("pattern" = r"^(daily|weekly|monthly|cron\(\S+ \S+ \S+ \S+ \S+ \S+\))$", "patternErrorMessage" = "write `daily`, `weekly`, `monthly`, or six fields like `cron(0 17 ? * 1 *)`", "examples" = ["weekly", "monthly", "cron(0 3 1 * ? *)"]))]
+    pub schedule: String,
+    /// The time within which AWS Backup starts each test, in whole hours from `1h` to `168h`.
+    pub within: Duration,
+    /// How long what was restored stays to be looked at, in whole hours up to `168h`. It is charged meanwhile. Default: it is deleted as
+    /// soon as it was restored.
+    pub keep: Option<Duration>,
+    /// Which backup is restored.
+    pub pick: Pick,
+    /// What is restored, of what `backup.include` says.
+    #[schemars(length(min = 1))]
+    pub include: Vec<Included>,
+}
+
+impl Default for RestoreTest {
+    fn default() -> Self {
+        RestoreTest {
+            schedule: "weekly".into(),
+            within: Duration::secs(DAY),
+            keep: None,
+            pick: Pick::Latest,
+            include: vec![Included::Databases],
+        }
+    }
+}
+
+impl RestoreTest {
+    /// Returns the schedule as AWS has it
+    /// (<https://docs.aws.amazon.com/aws-backup/latest/devguide/API_RestoreTestingPlanForCreate.html>).
+    pub fn cron(&self) -> &str {
+        match self.schedule.as_str() {
+            DAILY => "cron(0 17 ? * * *)",
+            "weekly" => "cron(0 17 ? * 1 *)",
+            "monthly" => "cron(0 17 1 * ? *)",
+            other => other,
+        }
+    }
+}
+
+/// Which backup a test restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Pick {
+    /// The newest one.
+    Latest,
+    /// Any one of those that are kept.
+    Random,
 }
 
 /// Where backups are copied: into a vault of the stack in another region, or into a vault of someone else.
@@ -125,5 +184,8 @@ mod tests {
         assert_eq!(Backup::default().cron(), "cron(0 5 ? * * *)");
         assert_eq!(cron("weekly"), "cron(0 5 ? * 1 *)");
         assert_eq!(cron("cron(0 3 1 * ? *)"), "cron(0 3 1 * ? *)");
+        let test = |schedule: &str| RestoreTest { schedule: schedule.into(), ..RestoreTest::default() }.cron().to_owned();
+        let crons = ["cron(0 17 ? * * *)", "cron(0 17 ? * 1 *)", "cron(0 17 1 * ? *)", "cron(0 3 1 * ? *)"];
+        assert_eq!(["daily", "weekly", "monthly", "cron(0 3 1 * ? *)"].map(test), crons);
     }
 }

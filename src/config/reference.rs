@@ -59,7 +59,9 @@ const CREATES: &[(&str, &str)] = &[
     ),
     (
         "backup",
-        "an AWS Backup vault and plan, a selection of what the stack has, and a role; for each `region` of `copies` a vault there",
+        "an AWS Backup vault and plan, a selection of what the stack has, and a role; for each `region` of `copies` a vault there; for \
+         `test` a restore testing plan with a selection each for databases and buckets, a security group, and where `alarms` has a topic \
+         a rule of EventBridge",
     ),
     (
         "recovery",

@@ -25,6 +25,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/backup/settings.py",
     "stack_local/backup/state.py",
     "stack_local/backup/tags.py",
+    "stack_local/backup/testing.py",
     "stack_local/backup/vaults.py",
     "stack_local/budgets.py",
     "stack_local/ce.py",

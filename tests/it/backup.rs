@@ -343,3 +343,124 @@ fn what_is_no_backup_is_found_in_the_file() {
     let wrong = s.place.stack(&["plan", "s.yaml"]).exits(65);
     assert!(wrong.stderr.contains("no bucket of the stack keeps versions"), "{}", wrong.stderr);
 }
+
+/// What another client sees of restore tests: the plan, its selections, and the rule that tells.
+const TESTS: &str = r#"
+backup = client("backup")
+result = {}
+for plan in backup.list_restore_testing_plans()["RestoreTestingPlans"]:
+    name = plan["RestoreTestingPlanName"]
+    result = {"name": name, "plan": backup.get_restore_testing_plan(RestoreTestingPlanName=name)["RestoreTestingPlan"], "selections": {}}
+    for one in backup.list_restore_testing_selections(RestoreTestingPlanName=name)["RestoreTestingSelections"]:
+        of = {"RestoreTestingPlanName": name, "RestoreTestingSelectionName": one["RestoreTestingSelectionName"]}
+        told = backup.get_restore_testing_selection(**of)["RestoreTestingSelection"]
+        result["selections"][one["RestoreTestingSelectionName"]] = told
+"#;
+
+/// A database as AWS Backup restores it in a test, with the tags of the one that its backup is of.
+const RESTORED: &str = r#"
+rds = client("rds")
+tags = rds.describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]["TagList"]
+rds.create_db_instance(
+    DBInstanceIdentifier="awsbackup-restore-test-0123abcd", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20,
+    MasterUsername="app", MasterUserPassword="not-a-secret", DBSubnetGroupName="shop",
+    Tags=tags + [{"Key": "awsbackup-restore-test", "Value": "restore-test-job"}],
+)
+"#;
+
+#[test]
+fn restores_are_tested_on_a_schedule() {
+    const FILE: &str = r#"
+stack: shop
+region: us-east-1
+alarms: { email: [ops@example.com] }
+network: { zones: 2, nat: none }
+backup: { keep: 35d, test: {} }
+databases: { main: { engine: postgres, version: "17", deletion_protection: false } }
+"#;
+    let s = Subject::new(FILE);
+    let plan = said(&s.place.stack(&["plan", "s.yaml"]).ok());
+    assert!(plan.contains("each restore test creates a database called `awsbackup-restore-test-…`"), "{plan}");
+    s.apply();
+    s.assert_in_step();
+    let tests = || s.account.boto3(TESTS, &Value::Null);
+    let found = tests();
+    assert_eq!(found["name"], "shop_backup");
+    assert_eq!(found["plan"]["ScheduleExpression"], "cron(0 17 ? * 1 *)");
+    let points = &found["plan"]["RecoveryPointSelection"];
+    let vault = "arn:aws:backup:us-east-1:000000000000:backup-vault:shop-backup";
+    assert_eq!((&points["Algorithm"], &points["SelectionWindowDays"]), (&json!("LATEST_WITHIN_WINDOW"), &json!(35)));
+    let account = s.account.boto3(r#"result = client("sts").get_caller_identity()["Account"]"#, &Value::Null);
+    assert_eq!(points["IncludeVaults"], json!([vault.replace("000000000000", account.as_str().unwrap())]));
+    let selection = &found["selections"]["databases_RDS"];
+    assert_eq!((&selection["ProtectedResourceArns"], &selection["ValidationWindowHours"]), (&json!(["*"]), &json!(0)));
+    let group = s.account.boto3(
+        r#"result = client("ec2").describe_security_groups(Filters=[{"Name": "group-name", "Values": ["shop-backup-test"]}])["SecurityGroups"][0]"#,
+        &Value::Null,
+    );
+    assert_eq!((&group["IpPermissions"], &group["IpPermissionsEgress"]), (&json!([]), &json!([])));
+    let metadata = json!({
+        "dbsubnetgroupname": "shop",
+        "vpcsecuritygroupids": format!("[\"{}\"]", group["GroupId"].as_str().unwrap()),
+        "publiclyaccessible": "false",
+    });
+    assert_eq!(selection["RestoreMetadataOverrides"], metadata);
+    let rule = r#"
+import json
+rule = client("events").describe_rule(Name="shop-backup-test")
+targets = client("events").list_targets_by_rule(Rule="shop-backup-test")["Targets"]
+result = [json.loads(rule["EventPattern"])["detail"]["restoreTestingPlanArn"], [target["Arn"].split(":")[-1] for target in targets]]
+"#;
+    let told = s.account.boto3(rule, &Value::Null);
+    assert_eq!(told, json!([[found["plan"]["RestoreTestingPlanArn"]], ["shop-alarms"]]));
+
+    // An edit changes only itself, and what someone changed is drift.
+    s.write("test: {}", "test: { schedule: monthly, keep: 4h, pick: random }");
+    let changes = s.changes();
+    let both = ["update backup.restore_testing_plan/backup", "update backup.restore_testing_selection/databases"];
+    assert_eq!(changes, both);
+    s.apply();
+    s.assert_in_step();
+    let by_hand = r#"
+backup = client("backup")
+of = {"RestoreTestingPlanName": "shop_backup"}
+backup.update_restore_testing_plan(**of, RestoreTestingPlan={"StartWindowHours": 5})
+metadata = {"dbSubnetGroupName": "shop", "vpcSecurityGroupIds": '["sg-0123abcd"]', "publiclyAccessible": "true"}
+backup.update_restore_testing_selection(
+    **of, RestoreTestingSelectionName="databases_RDS", RestoreTestingSelection={"RestoreMetadataOverrides": metadata}
+)
+"#;
+    s.account.boto3(by_hand, &Value::Null);
+    assert_eq!(s.changes(), both);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(tests()["selections"]["databases_RDS"]["RestoreMetadataOverrides"], metadata);
+
+    // What a test restores is not the stack's, and nothing of the stack's goes while it is there.
+    s.account.boto3(RESTORED, &Value::Null);
+    s.assert_in_step();
+    let databases = r#"result = len(client("rds").describe_db_instances()["DBInstances"])"#;
+    let blocked = said(&s.place.stack(DESTROY));
+    assert!(blocked.contains("`awsbackup-restore-test-0123abcd`") && blocked.contains("which AWS Backup deletes"), "{blocked}");
+    assert_eq!(s.account.boto3(databases, &Value::Null), json!(1), "it is AWS Backup's");
+    let gone =
+        r#"client("rds").delete_db_instance(DBInstanceIdentifier="awsbackup-restore-test-0123abcd", SkipFinalSnapshot=True)"#;
+    s.account.boto3(gone, &Value::Null);
+    s.place.stack(DESTROY).ok();
+    assert_eq!(tests(), json!({}));
+    assert_nothing_left(&s);
+}
+
+#[test]
+fn restore_tests_that_cannot_be_are_refused() {
+    let s = Subject::new(BARE);
+    let refused = |section: &str, said: &str| {
+        s.place.file("s.yaml", &file(section));
+        let output = s.place.stack(&["validate", "s.yaml"]).exits(65);
+        assert!(words(&output.stderr).contains(said), "{section}: {}", output.stderr);
+    };
+    refused("{ test: { keep: 90m } }", "`backup.test.keep` must be whole hours from 0h to 168h, but is 90m");
+    refused("{ test: { within: 200h } }", "the nearest valid time is `168h`");
+    refused("{ test: { include: [buckets] } }", "`backup.test` restores what `backup.include` does not back up");
+    refused("{ test: {} }", "the stack has no database whose backup could be restored");
+}

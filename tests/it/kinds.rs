@@ -153,6 +153,8 @@ const FIXTURES: &[Fixture] = &[
             update("wafv2.association/a", "web_acl", r#""wafv2.web_acl/other""#),
             update("backup.vault/v", "lock", r#""governance""#),
             change("backup.plan/p", "/resources/backup.plan/p/rules/daily/keep_days", "35", &["update backup.plan/p"]),
+            update("backup.restore_testing_plan/r", "algorithm", r#""RANDOM_WITHIN_WINDOW""#),
+            update("backup.restore_testing_selection/s", "keep_hours", "4"),
             change(
                 "cloudwatch.dashboard/d",
                 "/resources/cloudwatch.dashboard/d/body/widgets/0/properties/markdown",

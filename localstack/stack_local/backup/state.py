@@ -60,10 +60,22 @@ class Plan:
         return list(self.versions.values())[-1]
 
 
+class TestingPlan:
+    def __init__(self, name: str, arn: str, token: str | None):
+        self.name = name
+        self.arn = arn
+        self.token = token
+        self.created = self.updated = now()
+        self.tags: dict[str, str] = {}
+        self.fields: dict = {}  # as they were given
+        self.selections: dict[str, dict] = {}  # by name
+
+
 class State:
     def __init__(self):
         self.vaults: dict[str, Vault] = {}
         self.plans: dict[str, Plan] = {}
+        self.testing: dict[str, TestingPlan] = {}
         self.backups: dict = {}  # jobs, by id
         self.copies: dict = {}
         self.restores: dict = {}

@@ -9,6 +9,7 @@ from stack_local.core import Call, fault
 def _tags(state: State) -> dict[str, dict[str, str]]:
     found = {vault.arn: vault.tags for vault in state.vaults.values()}
     found |= {plan.arn: plan.tags for plan in state.plans.values() if plan.deleted is None}
+    found |= {plan.arn: plan.tags for plan in state.testing.values()}
     points = [point for vault in state.vaults.values() for point in vault.points.values()]
     return found | {point.arn: point.tags for point in points if point.arn.startswith("arn:aws:backup:")}
 

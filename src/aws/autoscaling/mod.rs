@@ -14,11 +14,11 @@ use crate::aws::wing::{KindRow, ServiceRole, Wing};
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     // <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html>
-    role: Some(ServiceRole {
+    roles: &[ServiceRole {
         principal: "ecs.application-autoscaling.amazonaws.com",
         name: "AWSServiceRoleForApplicationAutoScaling_ECSService",
         kinds: &["application-autoscaling.scalable_target"],
-    }),
+    }],
     ..Wing::of(&[KindRow::of::<ScalableTarget>(), KindRow::of::<ScalingPolicy>()])
 };
 

@@ -3,7 +3,7 @@
 use aws_sdk_backup::operation::describe_region_settings::DescribeRegionSettingsOutput;
 use serde_json::Value;
 
-use super::{COMPLIANCE, Selection, Vault, points};
+use super::{COMPLIANCE, RestoreTestingSelection, Selection, Vault, points};
 use crate::aws::Cx;
 use crate::aws::backup::errors::failed;
 use crate::aws::preflight::finding::{Certainty, Finding, field, fields, is_made, is_new, of_kind};
@@ -18,6 +18,10 @@ pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     let mut checks: Vec<Check<'a>> = Vec::new();
     if of_kind(plan, Selection::KIND).any(is_made) {
         checks.push(("what is backed up", Box::pin(opted_in(cx, plan))));
+    }
+    let tested: Vec<Finding> = of_kind(plan, RestoreTestingSelection::KIND).filter_map(tests).collect();
+    if !tested.is_empty() {
+        checks.push(("restore tests", Box::pin(async move { Ok(tested) })));
     }
     let vaults: Vec<Finding> = of_kind(plan, Vault::KIND).flat_map(|item| vault(&cx.scope.region, item)).collect();
     if !vaults.is_empty() {
@@ -40,6 +44,28 @@ fn vault(home: &str, item: &Item) -> Option<Finding> {
         let said = format!("its lock can no longer be changed: nobody can since {since}");
         Finding::refused(&item.key, said, "write the lock as it is, or use another vault")
     })
+}
+
+/// Returns what a test will create that is in no plan.
+fn tests(item: &Item) -> Option<Finding> {
+    if !is_new(item, &["keep_hours", "resources"]) {
+        return None;
+    }
+    let what = match field(item, "of")? {
+        "RDS" => "a database",
+        "S3" => "a bucket",
+        _ => "a resource",
+    };
+    let hours = fields(item)?.get("keep_hours").and_then(Value::as_i64).unwrap_or_default();
+    let until = match hours {
+        0 => "as soon as it is restored".to_owned(),
+        1 => "an hour later".to_owned(),
+        hours => format!("{hours} hours later"),
+    };
+    let said = format!(
+        "each restore test creates {what} called `awsbackup-restore-test-…` for each one that has a backup, which AWS Backup deletes {until}; it is charged meanwhile, and so is each test"
+    );
+    Some(Finding::new(Certainty::Told, said).about(&item.key))
 }
 
 /// Returns the services whose resources a selection names.
@@ -85,6 +111,19 @@ mod tests {
     fn item(key: &str, action: &str, desired: Value, before: Value) -> Item {
         let item = json!({"key": key, "action": action, "generation": 1, "desired": desired, "before": before});
         serde_json::from_value(item).unwrap()
+    }
+
+    #[test]
+    fn what_tests_create_is_told_when_that_changes() {
+        let key = "backup.restore_testing_selection/databases";
+        let made = tests(&item(key, "create", json!({"of": "RDS", "keep_hours": 4}), Value::Null)).unwrap();
+        assert_eq!(made.certainty, Certainty::Told);
+        assert!(
+            made.message.contains("creates a database") && made.message.contains("deletes 4 hours later"),
+            "{}",
+            made.message
+        );
+        assert_eq!(tests(&item(key, "keep", json!({"of": "RDS"}), Value::Null)), None);
     }
 
     #[test]

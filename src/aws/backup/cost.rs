@@ -1,6 +1,6 @@
 //! What backups are billed for: those of RDS as backup storage of RDS (<https://aws.amazon.com/backup/pricing/>).
 
-use super::{BackupPlan, Selection};
+use super::{BackupPlan, RestoreTestingPlan, Selection};
 use crate::aws::billed::{Object, Whole};
 use crate::aws::rds::Instance;
 use crate::prices::{Decimal, Part};
@@ -8,6 +8,10 @@ use crate::prices::{Decimal, Part};
 const WHOLE: &str = "one whole backup of each database; what later ones add is what changes, which nobody knows beforehand";
 
 pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
+    if object.of::<RestoreTestingPlan>().is_some() {
+        // How many backups are tested, and how long what is restored runs, nobody knows beforehand.
+        return vec![Part::new("AWSBackup", "restore tests", Decimal::from_i32(1), "restore tests, and what they restore")];
+    }
     let Some(plan) = object.of::<BackupPlan>() else { return Vec::new() };
     let is_of_databases = |one: &String| one == "*" || one.contains(":rds:");
     let sources = || whole.all::<Instance>().filter(|database| database.source.is_none());

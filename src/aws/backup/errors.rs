@@ -11,6 +11,14 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     Row::codes(&["backup:CreateBackupSelection"], &["InvalidParameterValueException"], Class::NotYet)
         .and_says("is not authorized to call")
         .within(120),
+    Row::codes(&["backup:CreateRestoreTestingSelection"], &["InvalidParameterValueException"], Class::NotYet)
+        .and_says("cannot be assumed by AWS Backup")
+        .within(120),
+    // Its plan was made a moment ago.
+    Row::codes(&["backup:CreateRestoreTestingSelection"], &["ResourceNotFoundException"], Class::NotYet),
+    // "All testing selections associated with a testing plan need to be deleted before you delete the testing plan"
+    // (<https://docs.aws.amazon.com/aws-backup/latest/devguide/restore-testing.html#restore-testing-delete>).
+    Row::codes(&["backup:DeleteRestoreTestingPlan"], &["InvalidRequestException"], Class::InUse),
     // A selection whose deletion is not visible everywhere yet
     // (<https://docs.aws.amazon.com/aws-backup/latest/devguide/API_DeleteBackupPlan.html>).
     Row::codes(&["backup:DeleteBackupPlan"], &["InvalidRequestException"], Class::InUse).and_says("selections"),
@@ -46,6 +54,11 @@ mod tests {
         assert_eq!(class("backup:CreateBackupVault", "LimitExceededException", ""), Class::Limit);
         const SELECTED: &str = "Related backup plan selections must be deleted prior to backup plan deletion";
         assert_eq!(class("backup:DeleteBackupPlan", "InvalidRequestException", SELECTED), Class::InUse);
+        assert_eq!(class("backup:DeleteRestoreTestingPlan", "InvalidRequestException", ""), Class::InUse);
+        const TEST: &str = "backup:CreateRestoreTestingSelection";
+        assert_eq!(class(TEST, "InvalidParameterValueException", ROLE), Class::NotYet);
+        assert_eq!(class(TEST, "InvalidParameterValueException", "ProtectedResourceArns"), Class::Invalid);
+        assert_eq!(class(TEST, "ResourceNotFoundException", ""), Class::NotYet);
         const FULL: &str = "Backup vault cannot be deleted because it contains recovery points.";
         assert_eq!(class("backup:DeleteBackupVault", "InvalidRequestException", FULL), Class::InUse);
         assert_eq!(class("backup:DeleteRecoveryPoint", "InvalidRequestException", "The vault is locked"), Class::Blocked);

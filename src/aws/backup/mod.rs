@@ -1,4 +1,4 @@
-//! Vaults, plans and what they back up, in AWS Backup.
+//! Vaults, plans and what they back up, and tests whether that can be restored, in AWS Backup.
 
 mod checks;
 mod cost;
@@ -7,10 +7,15 @@ mod plan;
 mod plans;
 mod points;
 mod selection;
+mod testing_plan;
+mod testing_plans;
+mod testing_selection;
 mod vault;
 
 pub use plan::{BackupPlan, BackupRule, Copy};
 pub use selection::Selection;
+pub use testing_plan::{LATEST, RANDOM, RestoreTestingPlan, SNAPSHOT};
+pub use testing_selection::{RestoreTestingSelection, SECURITY_GROUPS, SUBNET_GROUP};
 pub use vault::{COMPLIANCE, GOVERNANCE, GRACE_DAYS, OFF, Vault};
 
 use std::collections::HashMap;
@@ -26,10 +31,24 @@ use crate::engine::Result;
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["backup:backup-vault", "backup:backup-plan"],
-    role: Some(ServiceRole { principal: PRINCIPAL, name: "AWSServiceRoleForBackup", kinds: &["backup.selection"] }),
+    roles: &[
+        ServiceRole { principal: PRINCIPAL, name: "AWSServiceRoleForBackup", kinds: &["backup.selection"] },
+        // <https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles-AWSServiceRoleForBackupRestoreTesting.html>
+        ServiceRole {
+            principal: "restore-testing.backup.amazonaws.com",
+            name: "AWSServiceRoleForBackupRestoreTesting",
+            kinds: &["backup.restore_testing_plan"],
+        },
+    ],
     checks: checks::of,
     bill: cost::bill,
-    ..Wing::of(&[KindRow::of::<Vault>(), KindRow::of::<BackupPlan>(), KindRow::of::<Selection>()])
+    ..Wing::of(&[
+        KindRow::of::<Vault>(),
+        KindRow::of::<BackupPlan>(),
+        KindRow::of::<Selection>(),
+        KindRow::of::<RestoreTestingPlan>(),
+        KindRow::of::<RestoreTestingSelection>(),
+    ])
 };
 
 /// What AWS Backup trusts a role to.

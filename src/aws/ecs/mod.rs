@@ -44,11 +44,11 @@ use crate::engine::{Claim, Class, Diff, Error, Resource, Result};
 pub(super) static WING: Wing = Wing {
     indexed: &["ecs:cluster", "ecs:service"],
     // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html>
-    role: Some(ServiceRole {
+    roles: &[ServiceRole {
         principal: "ecs.amazonaws.com",
         name: "AWSServiceRoleForECS",
         kinds: &["ecs.cluster", "ecs.service"],
-    }),
+    }],
     checks: checks::of,
     controls: controls::CONTROLS,
     bill: cost::bill,

@@ -51,11 +51,11 @@ pub const NODE_CONNECTIONS: f64 = 65_000.0;
 pub(super) static WING: Wing = Wing {
     indexed: &["elasticache"],
     // <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/using-service-linked-roles.html>
-    role: Some(ServiceRole {
+    roles: &[ServiceRole {
         principal: "elasticache.amazonaws.com",
         name: "AWSServiceRoleForElastiCache",
         kinds: &["elasticache.replication_group", "elasticache.cluster"],
-    }),
+    }],
     checks: checks::of,
     controls: controls::CONTROLS,
     bill: cost::bill,

@@ -46,11 +46,11 @@ const STATUS: How = How::Word(&["HTTP_301", "HTTP_302"]);
 pub(super) static WING: Wing = Wing {
     indexed: &["elasticloadbalancing"],
     // <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html>
-    role: Some(ServiceRole {
+    roles: &[ServiceRole {
         principal: "elasticloadbalancing.amazonaws.com",
         name: "AWSServiceRoleForElasticLoadBalancing",
         kinds: &["elbv2.load_balancer"],
-    }),
+    }],
     checks: checks::of,
     controls: controls::CONTROLS,
     bill: cost::bill,

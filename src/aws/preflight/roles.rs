@@ -15,7 +15,7 @@ type Missing<'a> = (&'a str, &'a str, &'a Key, Decision);
 /// Checks whether the service-linked roles exist (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html>). AWS
 /// creates one with the first call that needs it, if the caller has the permission.
 pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding>> {
-    let needed = registry::wings().filter_map(|wing| wing.role).filter_map(|role| {
+    let needed = registry::wings().flat_map(|wing| wing.roles).filter_map(|role| {
         let first = made(plan).find(|item| role.kinds.contains(&item.key.kind.as_str()))?;
         Some((role.principal, role.name, &first.key))
     });

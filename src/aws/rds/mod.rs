@@ -53,7 +53,7 @@ use crate::engine::{Blocker, Diff, Result};
 pub(super) static WING: Wing = Wing {
     indexed: &["rds"],
     // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>
-    role: Some(ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }),
+    roles: &[ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }],
     checks: checks::of,
     controls: controls::CONTROLS,
     bill: cost::bill,
@@ -70,6 +70,16 @@ pub(super) static WING: Wing = Wing {
 
 /// The maximum length of the names of instances. Those of the groups may be longer, but have the same limit here.
 pub const NAME: usize = 63;
+
+/// What the names of the databases begin with that AWS Backup creates to test whether a backup can be restored: no test can choose another
+/// one (<https://docs.aws.amazon.com/aws-backup/latest/devguide/restore-testing-inferred-metadata.html>).
+const TESTED: &str = "awsbackup-restore-test";
+
+/// Checks whether AWS Backup created a database for a restore test. It can have the tags of the database that its backup is of; it is
+/// deleted by AWS Backup when its time is over.
+fn is_tested(instance: &sdk::DbInstance) -> bool {
+    instance.db_instance_identifier().is_some_and(|id| id.starts_with(TESTED))
+}
 
 /// The attributes of subnet groups and parameter groups.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -122,9 +132,10 @@ pub(super) async fn passwords(cx: &Cx) -> Result<Vec<String>> {
 /// Returns an instance as a blocker of another deletion.
 fn of_instance(cx: &Cx, what: &str, instance: &sdk::DbInstance) -> Blocker {
     let (id, status) = (instance.db_instance_identifier().unwrap_or_default(), instance.db_instance_status());
+    let whose = if is_tested(instance) { " of a restore test, which AWS Backup deletes when its time is over" } else { "" };
     Blocker {
-        what: format!("{what} `{id}` ({})", status.unwrap_or("unknown")),
-        passing: cx.scope.owns(&from_sdk(instance.tag_list())) || status == Some("deleting"),
+        what: format!("{what} `{id}` ({}){whose}", status.unwrap_or("unknown")),
+        passing: cx.scope.owns(&from_sdk(instance.tag_list())) && !is_tested(instance) || status == Some("deleting"),
     }
 }
 
@@ -153,7 +164,7 @@ async fn instances(cx: &Cx) -> Result<Arc<Vec<sdk::DbInstance>>> {
                 .into_iter()
                 .filter(|i| {
                     let like_ours = i.db_instance_identifier().is_some_and(|id| names::begins(&prefix, id, NAME));
-                    like_ours || cx.scope.owns(&from_sdk(i.tag_list()))
+                    (like_ours || cx.scope.owns(&from_sdk(i.tag_list()))) && !is_tested(i)
                 })
                 .collect())
         })

@@ -182,7 +182,8 @@ fn topic(
         return Ok(None);
     }
     let mut publishers = vec![publish(facts.scope)];
-    publishers.extend(reports::publishers(reported, stack.access.break_glass.is_some(), facts.scope));
+    let others = stack.access.break_glass.is_some() || stack.backup.as_ref().is_some_and(|backup| backup.test.is_some());
+    publishers.extend(reports::publishers(reported, others, facts.scope));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
     publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));
     let topic = Topic {

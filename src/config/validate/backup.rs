@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::super::backup::{Lock, LockMode};
+use super::super::backup::{Lock, LockMode, RestoreTest};
 use super::super::diagnostic::{Diagnostic, short};
 use super::super::suggest;
 use super::super::values::{Duration, arn};
 use super::Checks;
 
+const HOUR: u64 = 3600;
+/// The most hours of a restore test.
+const HOURS: u64 = 168;
 const DAY: u64 = 86_400;
 /// The limits of times of AWS Backup, in days
 /// (<https://docs.aws.amazon.com/aws-backup/latest/devguide/API_PutBackupVaultLockConfiguration.html>).
@@ -54,7 +57,37 @@ pub(super) fn backup(checks: &mut Checks<'_>) {
     if let Some(lock) = &backup.lock {
         self::lock(checks, lock, &times);
     }
+    if let Some(test) = &backup.test {
+        self::test(checks, test);
+    }
     key(checks, backup.key.as_deref());
+}
+
+/// Checks the times of restore tests, and that what they restore is backed up.
+fn test(checks: &mut Checks<'_>, test: &RestoreTest) {
+    hours(checks, "backup.test.within", test.within, 1);
+    if let Some(keep) = test.keep {
+        hours(checks, "backup.test.keep", keep, 0);
+    }
+    let backed_up = checks.stack.backup.as_ref().map(|backup| backup.include.clone()).unwrap_or_default();
+    if let Some(at) = test.include.iter().position(|one| !backed_up.contains(one)) {
+        let message = "`backup.test` restores what `backup.include` does not back up";
+        let diagnostic = Diagnostic::error("tests-nothing", message).help("add it to `backup.include`, or remove it here");
+        checks.at(&format!("backup.test.include[{at}]"), "not backed up", diagnostic);
+    }
+}
+
+/// Checks a time in whole hours, of which a restore test has up to 168
+/// (<https://docs.aws.amazon.com/aws-backup/latest/devguide/restore-testing.html#restore-testing-quotas>).
+fn hours(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64) {
+    let seconds = time.as_secs();
+    if (least * HOUR..=HOURS * HOUR).contains(&seconds) && seconds.is_multiple_of(HOUR) {
+        return;
+    }
+    let nearest = seconds.div_ceil(HOUR).clamp(least, HOURS);
+    let what = format!("{least}h to {HOURS}h");
+    let message = format!("`{path}` must be whole hours from {what}, but is {time}");
+    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}h`")));
 }
 
 /// Checks a time in whole days.

@@ -168,6 +168,8 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
     # Backups that exist keep their time ("only applies to recovery points created after the update").
     "backup.plan": ("aws-backup/latest/devguide/updating-a-backup-plan.html", {"rules": silent}),
+    "backup.restore_testing_plan": ("aws-backup/latest/devguide/restore-testing.html", {"": silent}),
+    "backup.restore_testing_selection": ("aws-backup/latest/devguide/restore-testing.html", {"": silent}),
     "backup.vault": ("aws-backup/latest/devguide/vault-lock.html", {"lock": for_ever, "min_days": silent, "max_days": silent, "policy": silent}),
     # The sum starts at zero until AWS counts again, and nobody who uses the stack feels that.
     "budgets.budget": ("aws-cost-management/latest/APIReference/API_budgets_UpdateBudget.html", {"": silent}),

@@ -383,6 +383,16 @@ def backups():
             put("backup.plan", id, backup.get_backup_plan(BackupPlanId=id)["BackupPlan"], Tags=tags)
             for selection in backup.list_backup_selections(BackupPlanId=id)["BackupSelectionsList"]:
                 put("backup.selection", selection["SelectionId"], selection)
+    for plan in backup.list_restore_testing_plans()["RestoreTestingPlans"]:
+        name = plan["RestoreTestingPlanName"]
+        tags = backup.list_tags(ResourceArn=plan["RestoreTestingPlanArn"])["Tags"]
+        if ours(tags, name):
+            told = backup.get_restore_testing_plan(RestoreTestingPlanName=name)["RestoreTestingPlan"]
+            put("backup.restore-testing-plan", name, told, Tags=tags)
+            for one in backup.list_restore_testing_selections(RestoreTestingPlanName=name)["RestoreTestingSelections"]:
+                where = {"RestoreTestingPlanName": name, "RestoreTestingSelectionName": one["RestoreTestingSelectionName"]}
+                told = backup.get_restore_testing_selection(**where)["RestoreTestingSelection"]
+                put("backup.restore-testing-selection", f"{name}/{one['RestoreTestingSelectionName']}", told)
 
 
 def functions_and_schedules():
