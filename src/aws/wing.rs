@@ -111,6 +111,8 @@ pub struct Wing {
     pub rates: Option<Rates>,
     /// The checks of a plan for what AWS would refuse.
     pub checks: for<'a> fn(&'a Cx, &'a Plan) -> Vec<Check<'a>>,
+    /// The checks of a plan for what its deletions do to what is not in it: also of a plan that deletes everything.
+    pub departures: for<'a> fn(&'a Cx, &'a Plan) -> Vec<Check<'a>>,
     /// What its objects are held to by `stack check`.
     pub controls: &'static [Control],
     /// What its objects are billed for.
@@ -125,6 +127,15 @@ pub fn unchecked<'a>(_: &'a Cx, _: &'a Plan) -> Vec<Check<'a>> {
 impl Wing {
     /// Returns a service with these kinds and nothing else.
     pub const fn of(kinds: &'static [KindRow]) -> Wing {
-        Wing { kinds, indexed: &[], roles: &[], rates: None, checks: unchecked, bill: billed::free, controls: &[] }
+        Wing {
+            kinds,
+            indexed: &[],
+            roles: &[],
+            rates: None,
+            checks: unchecked,
+            departures: unchecked,
+            bill: billed::free,
+            controls: &[],
+        }
     }
 }

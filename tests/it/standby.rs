@@ -104,7 +104,8 @@ fn a_warm_standby_takes_over() {
 
     // What is followed does not go without a word.
     let followed = said(&s.place.stack(DESTROY).exits(4));
-    assert!(followed.contains("which follows it (if that is the standby, `stack destroy --stack shop --env default --region eu-central-1` deletes it first)"), "{followed}");
+    assert!(followed.contains("follows it, and would follow nothing any more"), "{followed}");
+    assert!(followed.contains("`stack destroy --stack shop --env default --region eu-central-1` deletes it first"), "{followed}");
 
     // It fails.
     data(&s, HOME, Some("42 orders"));

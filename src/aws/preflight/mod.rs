@@ -32,6 +32,7 @@ pub async fn check(cx: &Cx, registry: &Registry<Clients>, who: &str, plan: &Plan
     // What several checks need is asked once, and again for every plan.
     let cx = &cx.fresh();
     let mut checks = if plan.destroy { Vec::new() } else { about_what_is_made(cx, who, plan) };
+    checks.extend(registry::wings().flat_map(|wing| (wing.departures)(cx, plan)));
     for item in blocked::leaving(plan) {
         if let Some(kind) = registry.find(&item.key.kind) {
             checks.push(("what blocks deletions", Box::pin(blocked::check(cx, &**kind, item))));

@@ -8,7 +8,7 @@ use crate::aws::preflight::placement;
 use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold};
 use crate::aws::rds::errors::failed;
 use crate::aws::wing::Check;
-use crate::engine::{Item, Plan, Resource, Result};
+use crate::engine::{Action, Item, Plan, Resource, Result};
 
 // <https://docs.aws.amazon.com/general/latest/gr/rds-service.html>.
 const DATABASES: Quota = Quota { service: "rds", code: "L-7B6409FD", what: "databases" };
@@ -47,6 +47,28 @@ async fn quotas(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         found.extend(over(*quota, HERE, most, used, change));
     }
     Ok(found)
+}
+
+/// Returns the checks of what is deleted.
+pub(super) fn departures<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    vec![("databases that follow in other regions", Box::pin(async { Ok(followed(cx, plan)) }))]
+}
+
+/// Checks for databases that others follow in other regions: AWS would delete them all the same, and those would follow nothing any more
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.XRgn.html>).
+fn followed(cx: &Cx, plan: &Plan) -> Vec<Finding> {
+    let gone = of_kind(plan, Instance::KIND).filter(|item| matches!(item.action, Action::Delete | Action::Replace));
+    let told = gone.filter_map(|item| {
+        let follower = item.before.as_ref()?.live.get("followers")?.get(0)?.as_str()?;
+        let region = follower.split(':').nth(3).unwrap_or_default();
+        let (stack, env) = (&cx.scope.stack, &cx.scope.env);
+        let message = format!("`{follower}` follows it, and would follow nothing any more");
+        let help = format!(
+            "if that is the standby, `stack destroy --stack {stack} --env {env} --region {region}` deletes it first; else delete or promote it"
+        );
+        Some(Finding::refused(&item.key, message, help))
+    });
+    told.collect()
 }
 
 /// Checks for removed zones that are in use: RDS removes no subnet from a group while a database of the group is in its zone

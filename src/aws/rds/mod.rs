@@ -55,6 +55,7 @@ pub(super) static WING: Wing = Wing {
     // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>
     roles: &[ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }],
     checks: checks::of,
+    departures: checks::departures,
     controls: controls::CONTROLS,
     bill: cost::bill,
     ..Wing::of(&[

@@ -48,11 +48,8 @@ pub(super) async fn delete_instance(cx: &Cx, live: &Live) -> Result<()> {
 pub(super) async fn blockers(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
     let Some(now) = look(cx, &live.id).await? else { return Ok(Vec::new()) };
     let mut out = Vec::new();
-    let (near, far): (Vec<&String>, Vec<&String>) =
-        now.read_replica_db_instance_identifiers().iter().partition(|replica| !is_elsewhere(replica));
-    // AWS would delete it all the same, and what follows it would follow nothing any more
-    // (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.XRgn.html>).
-    out.extend(far.into_iter().map(|replica| followed(cx, replica)));
+    // One in another region is told of before anything is deleted.
+    let near = now.read_replica_db_instance_identifiers().iter().filter(|replica| !is_elsewhere(replica));
     for replica in near {
         out.push(match look(cx, replica).await {
             Ok(Some(copy)) => of_instance(cx, "its replica", &copy),
@@ -68,13 +65,6 @@ pub(super) async fn blockers(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         status => out.push(Blocker { what: format!("an operation of RDS on it: {status}"), passing: true }),
     }
     Ok(out)
-}
-
-fn followed(cx: &Cx, replica: &str) -> Blocker {
-    let (stack, env) = (&cx.scope.stack, &cx.scope.env);
-    let region = replica.split(':').nth(3).unwrap_or_default();
-    let way = format!("stack destroy --stack {stack} --env {env} --region {region}");
-    Blocker { what: format!("`{replica}`, which follows it (if that is the standby, `{way}` deletes it first)"), passing: false }
 }
 
 /// Checks once whether it is gone, and continues deleting what had to be started first.

@@ -202,6 +202,10 @@ pub struct Live {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub last_snapshot: Option<String>,
+    /// The ARNs of the databases in other regions that follow it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
+    pub followers: Vec<String>,
     /// Whether AWS failed to create it, so that it is empty.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]

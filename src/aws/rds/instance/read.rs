@@ -2,6 +2,7 @@
 
 use aws_sdk_rds::types::DbInstance;
 
+use super::is_elsewhere;
 use super::password::{FROM_SNAPSHOT, TAG_PASSWORD, has_snapshots, told};
 use super::{Instance, Live};
 use crate::aws::Cx;
@@ -35,6 +36,12 @@ impl Live {
                 None => told(instance).map(|(arn, _)| arn),
             },
             last_snapshot: can.then(|| format!("{id}-final-{}", born.unwrap_or_default())),
+            followers: instance
+                .read_replica_db_instance_identifiers()
+                .iter()
+                .filter(|follower| is_elsewhere(follower))
+                .cloned()
+                .collect(),
             // AWS reports when it was created once that is done.
             never_served: failed && born.is_none() && endpoint.is_none(),
             pending: pending(instance),
