@@ -65,7 +65,9 @@ def _check(zone: FakeZone, changes: list[dict]) -> None:
                     f" because one with the routing policy {_policy(other)} exists with the same name and type."
                 )
             if policy == "failover" and other["Failover"] == wanted["Failover"]:
-                raise _refuse(f"RRSet with DNS name {name}, type {wanted['Type']} cannot be created: there is a {wanted['Failover']} one.")
+                raise _refuse(
+                    f"RRSet with DNS name {name}, type {wanted['Type']} cannot be created: there is a {wanted['Failover']} one."
+                )
         there.append(wanted)
 
 
@@ -81,7 +83,9 @@ def _change(backend: Route53Backend, zoneid: str, change_list: list[dict]) -> No
         # moto deletes what has this identifier under any name.
         gone = [one for one in zone.rrsets if (_key(_of(one)), one.set_identifier) == (_key(record), record["SetIdentifier"])]
         if not gone:
-            raise _refuse(f"Tried to delete resource record set [name='{record['Name']}', type='{record['Type']}'] but it was not found")
+            raise _refuse(
+                f"Tried to delete resource record set [name='{record['Name']}', type='{record['Type']}'] but it was not found"
+            )
         zone.rrsets = [one for one in zone.rrsets if one not in gone]
     if rest:
         _stock(backend, zoneid, rest)

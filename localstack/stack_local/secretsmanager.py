@@ -16,6 +16,17 @@ from stack_local.core import Call, Operations, fault, now
 
 operations = Operations("secretsmanager")
 
+
+def _source(copied):
+    """The secret that one is a copy of, as it is now: LocalStack makes another object of it when its value changes."""
+    first = copied.__dict__["first"]
+    return secretsmanager_backends[first.account_id][first.region].secrets.get(first.arn) or first
+
+
+# moto's copies have no key, without which LocalStack does not read them.
+ReplicaSecret.kms_key_id = property(lambda copied: copied.config["KmsKeyId"])
+ReplicaSecret.source = property(_source, lambda copied, source: copied.__dict__.update(first=source))
+
 _log = logging.getLogger(__name__)
 
 
@@ -87,7 +98,7 @@ def stop_replication(call: Call) -> dict:
     source.replicas = [other for other in source.replicas if other is not copied]
     own = copy.copy(source)
     own.arn, own.region, own.replicas = copied.arn, call.region, []
-    own.versions, own.tags, own.kms_key_id = dict(source.versions), list(source.tags or []), copied.config["KmsKeyId"]
+    own.versions, own.tags, own.kms_key_id = copy.deepcopy(source.versions), list(source.tags or []), copied.config["KmsKeyId"]
     dict.pop(store, copied.arn, None)
     store[own.name] = own
     return {"ARN": own.arn}

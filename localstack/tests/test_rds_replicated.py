@@ -145,3 +145,29 @@ class Replicated(_Databases):
 
     def _is(self, name: str) -> bool:
         return name in [one["DBInstanceIdentifier"] for one in self.rds.describe_db_instances()["DBInstances"]]
+
+    def test_a_replica_in_another_region_follows_and_is_promoted(self):
+        own = {"ManageMasterUserPassword": False, "MasterUserPassword": "long-enough"}
+        source = self.database("followed", BackupRetentionPeriod=3, StorageEncrypted=True, **own)["made"]["DBInstanceArn"]
+        self.until(lambda: self.look("followed")["DBInstanceStatus"] == "available", "available")
+        follow = lambda **more: self.there.create_db_instance_read_replica(
+            DBInstanceIdentifier="follows", DBInstanceClass="db.t4g.micro", **{"SourceDBInstanceIdentifier": source} | more
+        )
+        self.refused("DBInstanceNotFound", follow, 404, SourceDBInstanceIdentifier="followed")
+        self.refused("InvalidParameterCombination", follow, 400, "Must specify a KMS key of this region")
+        self.refused("KMSKeyNotAccessibleFault", follow, 400, KmsKeyId=self.kms.create_key()["KeyMetadata"]["Arn"])
+        self.refused("DBSubnetGroupNotFoundFault", follow, 404, KmsKeyId=self.key, DBSubnetGroupName="none")
+        made = follow(KmsKeyId=self.key)["DBInstance"]
+        self.assertEqual((made["KmsKeyId"], made["ReadReplicaSourceDBInstanceIdentifier"]), (self.key, source))
+        look = lambda: self.there.describe_db_instances(DBInstanceIdentifier="follows")["DBInstances"][0]
+        self.until(lambda: look()["DBInstanceStatus"] == "available", "available")
+        self.assertEqual(self.look("followed")["ReadReplicaDBInstanceIdentifiers"], [made["DBInstanceArn"]])
+        self.assertTrue(look()["DBParameterGroups"][0]["DBParameterGroupName"].startswith("default."))
+        self.refused(
+            "InvalidDBInstanceState", self.rds.promote_read_replica, 400, "not a read replica", DBInstanceIdentifier="followed"
+        )
+        self.there.promote_read_replica(DBInstanceIdentifier="follows", BackupRetentionPeriod=5)
+        self.until(lambda: look()["DBInstanceStatus"] == "available", "available")
+        self.assertNotIn("ReadReplicaSourceDBInstanceIdentifier", look())
+        self.assertEqual(look()["BackupRetentionPeriod"], 5)
+        self.assertEqual(self.look("followed")["ReadReplicaDBInstanceIdentifiers"], [])

@@ -83,3 +83,35 @@ class Secrets(Case):
         self.secretsmanager.rotate_secret(SecretId=secret)
         keys = lambda: [o["Key"] for o in self.s3.list_objects_v2(Bucket="told").get("Contents", [])]
         self.assertEqual(self.until(keys, "told", 30), ["watched"])
+
+    def test_copies_are_kept_the_same_until_they_are_parted(self):
+        there = self.server.client("secretsmanager", "eu-central-1")
+        made = self.secretsmanager.create_secret(Name="copied", SecretString="first")
+        regions = [{"Region": "eu-central-1"}]
+        self.secretsmanager.replicate_secret_to_regions(SecretId="copied", AddReplicaRegions=regions)
+        self.refused(
+            "InvalidParameterException",
+            self.secretsmanager.replicate_secret_to_regions,
+            400,
+            "already replicated",
+            SecretId="copied",
+            AddReplicaRegions=regions,
+        )
+        self.assertEqual(there.describe_secret(SecretId="copied")["PrimaryRegion"], "us-east-1")
+        self.secretsmanager.put_secret_value(SecretId="copied", SecretString="second")
+        self.assertEqual(there.get_secret_value(SecretId="copied")["SecretString"], "second")
+        for change in (
+            lambda: there.put_secret_value(SecretId="copied", SecretString="x"),
+            lambda: there.delete_secret(SecretId="copied"),
+        ):
+            self.refused("InvalidParameterException", change, 400, "replica secret")
+        self.refused("InvalidParameterException", self.secretsmanager.delete_secret, 400, "replica regions", SecretId="copied")
+        self.refused(
+            "InvalidRequestException", self.secretsmanager.stop_replication_to_replica, 400, "replica secret", SecretId="copied"
+        )
+        arn = there.stop_replication_to_replica(SecretId="copied")["ARN"]
+        self.assertEqual(arn, made["ARN"].replace("us-east-1", "eu-central-1"))
+        self.assertNotIn("PrimaryRegion", there.describe_secret(SecretId="copied"))
+        there.put_secret_value(SecretId="copied", SecretString="own")
+        self.assertEqual(self.secretsmanager.get_secret_value(SecretId="copied")["SecretString"], "second")
+        self.secretsmanager.delete_secret(SecretId="copied")

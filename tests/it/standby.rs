@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::proxy::Fault;
 use crate::support::run::{Output, words};
-use crate::support::subject::{APPLY, DESTROY, Subject, behind};
+use crate::support::stacks::published;
+use crate::support::subject::{APPLY, DESTROY, Subject, behind, run_and_kill_when};
 
 const FILE: &str = r#"
 stack: shop
@@ -137,6 +138,29 @@ fn a_warm_standby_takes_over() {
     s.assert_in_step();
     s.place.stack(&[DESTROY, &["--no-final-snapshot", "*"]].concat()).ok();
     assert_eq!(there(&s, AWAY)["databases"], json!({}));
+}
+
+#[test]
+fn the_published_pair_stands_by_and_takes_over() {
+    let text = std::fs::read_to_string(published("stacks/regions.yaml")).unwrap();
+    let s = Subject::new(&format!("{text}\nalarms: off\n"));
+    s.apply();
+    standby(&s, &[]).ok();
+    assert_eq!(there(&s, AWAY)["services"], json!({"regions-web": 1, "regions-worker": 1}));
+    assert_eq!(there(&s, AWAY)["databases"], json!({"regions": "regions"}));
+    s.assert_in_step();
+    // Wherever it is killed, the same command goes on.
+    let command = [FAILOVER, &AGREED].concat();
+    for (operation, reaches) in
+        [("StopReplicationToReplica", true), ("PromoteReadReplica", false), ("PromoteReadReplica", true), ("UpdateService", true)]
+    {
+        let killed = run_and_kill_when(&s, &command, reaches, move |call| call.operation == operation && call.region == AWAY);
+        assert!(killed, "{operation}");
+    }
+    fails(&s, HOME);
+    s.place.stack(&command).ok();
+    assert_eq!(there(&s, AWAY)["databases"], json!({"regions": ""}));
+    assert_eq!(there(&s, AWAY)["services"], json!({"regions-web": 2, "regions-worker": 2}));
 }
 
 #[test]

@@ -371,7 +371,9 @@ def _check_elsewhere(call: Call, source) -> None:
     if source.storage_encrypted and not key:
         # "If you create an encrypted read replica from an encrypted DB instance in a different Amazon Web Services Region, then you must
         # specify a KMS key for the destination" (API reference, CreateDBInstanceReadReplica, KmsKeyId); the words are ours.
-        raise fault("InvalidParameterCombination", "Must specify a KMS key of this region for a replica of an encrypted DB instance.")
+        raise fault(
+            "InvalidParameterCombination", "Must specify a KMS key of this region for a replica of an encrypted DB instance."
+        )
     if key and key.startswith("arn:") and key.split(":")[3] != call.region:
         raise fault("KMSKeyNotAccessibleFault", f"The KMS key {key} does not exist, is not enabled or cannot be used.")
     if group and group not in moto_backend(call.account, call.region).subnet_groups:
@@ -384,8 +386,8 @@ def _place_elsewhere(call: Call, replica, answer: dict) -> None:
     replica.db_parameter_group_name = f"default.{replica.engine}{family}"
     source, _, _ = _source(call)
     # moto takes the replica for one of its source's region.
-    source.replicas = [name for name in source.replicas if name != replica.db_instance_identifier]
-    source.replicas.append(answer["DBInstanceArn"])
+    names = (replica.db_instance_identifier, answer["DBInstanceArn"])
+    source.replicas = [name for name in source.replicas if name not in names] + [answer["DBInstanceArn"]]
     if key := call.get("KmsKeyId"):
         replica.kms_key_id = answer["KmsKeyId"] = snapshots.key_arn(call.account, call.region, key)
 

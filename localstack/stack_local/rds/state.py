@@ -15,7 +15,9 @@ class _State:
         self.pending: dict[str, dict] = {}  # what waits for the maintenance window
         self.not_begun: dict[str, dict] = {}  # what AWS has accepted to do now, until the first look after that
         self.renames: dict[str, str] = {}  # the new names of those that are being renamed
-        self.promoted: dict[str, int] = {}  # those that become databases of their own, and for how many days backups are kept then
+        self.promoted: dict[
+            str, int
+        ] = {}  # those that become databases of their own, and for how many days backups are kept then
         self.fates: dict[str, str] = {}  # how those end that are being created and will fail
         self.failed: dict[str, str] = {}  # the state of those that did
         self.told: dict[str, str] = {}  # the state that somebody said one is in: stopped, full

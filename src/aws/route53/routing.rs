@@ -46,10 +46,35 @@ impl Routing {
     /// there is one primary and one secondary
     /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ResourceRecordSet.html>).
     pub(super) fn collides(self, other: &ResourceRecordSet) -> bool {
-        match (self, Routing::of(other)) {
-            (Routing::Primary, Routing::Secondary) | (Routing::Secondary, Routing::Primary) => false,
-            (Routing::Latency, Routing::Latency) => false,
-            _ => true,
+        let beside = [
+            (Routing::Primary, Routing::Secondary),
+            (Routing::Secondary, Routing::Primary),
+            (Routing::Latency, Routing::Latency),
+        ];
+        !beside.contains(&(self, Routing::of(other)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_route53::types::RrType;
+
+    use super::*;
+
+    #[test]
+    fn records_of_a_name_have_one_policy() {
+        let record = |routing: Routing| {
+            let record = ResourceRecordSet::builder().name("a.example").r#type(RrType::A);
+            routing.write(record, "eu-west-1").build().unwrap()
+        };
+        let all = [Routing::Simple, Routing::Primary, Routing::Secondary, Routing::Latency];
+        for routing in all {
+            assert_eq!(Routing::of(&record(routing)), routing);
         }
+        let beside = |one: Routing| all.into_iter().filter(|other| !one.collides(&record(*other))).collect::<Vec<_>>();
+        assert_eq!(beside(Routing::Simple), []);
+        assert_eq!(beside(Routing::Primary), [Routing::Secondary]);
+        assert_eq!(beside(Routing::Secondary), [Routing::Primary]);
+        assert_eq!(beside(Routing::Latency), [Routing::Latency]);
     }
 }

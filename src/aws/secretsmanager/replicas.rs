@@ -42,8 +42,12 @@ pub(super) async fn keep(cx: &Cx, arn: &str, wanted: &[String]) -> Result<()> {
         remove(cx, arn, gone).await?;
     }
     for region in new {
-        let call =
-            cx.cloud.secrets.replicate_secret_to_regions().secret_id(arn).set_add_replica_regions(to_sdk(&[region.clone()]));
+        let call = cx
+            .cloud
+            .secrets
+            .replicate_secret_to_regions()
+            .secret_id(arn)
+            .set_add_replica_regions(to_sdk(std::slice::from_ref(&region)));
         let call = call.force_overwrite_replica_secret(is_left(cx, &now, &region).await?);
         call.send().await.map_err(failed("secretsmanager:ReplicateSecretToRegions"))?;
     }
@@ -112,4 +116,24 @@ pub(super) fn effects(observed: &Value, diff: &Diff) -> Vec<Effect> {
         ));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_secretsmanager::types::ReplicationStatusType;
+
+    use super::*;
+
+    #[test]
+    fn copies_that_failed_are_none() {
+        let copy = |region: &str, status| ReplicationStatusType::builder().region(region).status(status).build();
+        let secret = DescribeSecretOutput::builder()
+            .primary_region("eu-west-1")
+            .replication_status(copy("us-east-1", StatusType::InProgress))
+            .replication_status(copy("eu-central-1", StatusType::InSync))
+            .replication_status(copy("eu-north-1", StatusType::Failed))
+            .build();
+        assert_eq!(regions(&secret), ["eu-central-1", "us-east-1"]);
+        assert_eq!((primary(&secret, "eu-west-1"), primary(&secret, "us-east-1")), (String::new(), "eu-west-1".to_owned()));
+    }
 }

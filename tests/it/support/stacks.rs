@@ -7,6 +7,7 @@ pub const FILES: &[(&str, &[&str])] = &[
     ("stacks/webapp.yaml", &[""]),
     ("stacks/small.yaml", &["", "production"]),
     ("stacks/shop.yaml", &["", "load-test"]),
+    ("stacks/regions.yaml", &[""]),
     ("examples/smallest.yaml", &[""]),
     ("examples/resources.yaml", &[""]),
 ];

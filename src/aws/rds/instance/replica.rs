@@ -95,3 +95,29 @@ impl Instance {
         self.standalone == Some(true) && source_of(now).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_follows_another_region_comes_up_otherwise() {
+        let of = |source: Value| has_others_parameters(&json!({"source": source}));
+        let ids = Ref::<Instance>::physical("arn:aws:rds:eu-west-1:1:db:shop").to_string();
+        assert!(of(json!(ids)));
+        assert!(!of(json!("${rds.instance/main!}")));
+        assert!(!of(Value::Null));
+    }
+
+    #[test]
+    fn a_promotion_loses_what_was_not_received() {
+        let promoted: Diff =
+            serde_json::from_value(json!([{"path": "standalone", "before": false, "after": true}])).unwrap();
+        let told = effects(&json!({"source": "arn:aws:rds:eu-west-1:1:db:shop"}), &promoted);
+        assert_eq!(told.iter().map(|effect| effect.impact).collect::<Vec<_>>(), [Impact::LosesData, Impact::Restarts]);
+        assert!(told[0].words.starts_with("it does not follow arn:aws:rds:eu-west-1:1:db:shop any more"));
+        assert_eq!(effects(&json!({}), &Diff::default()), []);
+    }
+}
