@@ -202,6 +202,10 @@ def create_db_instance(call: Call) -> dict:
     for taken in moto_backend(call.account, call.region).database_snapshots.values():
         if taken.db_instance_identifier == name and taken.snapshot_type == "automated":
             taken.dbi_resource_id = taken.database.dbi_resource_id = database.dbi_resource_id
+    if operation == "RestoreDBInstanceToPointInTime":
+        # moto has it follow what it was restored from.
+        database.source_db_instance_identifier = None
+        answer["DBInstance"].pop("ReadReplicaSourceDBInstanceIdentifier", None)
     if operation == "CreateDBInstanceReadReplica":
         _part(call, database)
         answer["DBInstance"].pop("MasterUserSecret", None)

@@ -27,8 +27,9 @@ pub mod window;
 
 pub use database::Database;
 pub use event_subscription::{EventSubscription, GROUPS, INSTANCES};
-pub use instance::{Begin, Instance, is_elsewhere, log_group};
+pub use instance::{Begin, Instance, log_group};
 pub use interim::Interim;
+pub use named::is_elsewhere;
 pub use parameter_group::ParameterGroup;
 pub use replication::BackupReplication;
 pub use snapshot::Snapshot;

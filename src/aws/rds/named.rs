@@ -30,3 +30,9 @@ pub(super) fn moment(text: &str) -> Result<DateTime> {
     let wrong = |_| Error::new(Class::Invalid, format!("`{text}` is not a time like `2026-11-26T03:00:00Z`"));
     Ok(DateTime::from_secs(read.map_err(wrong)?.as_second()))
 }
+
+/// Checks whether a source is in another region: only an ARN names one of there
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstanceReadReplica.html>, SourceDBInstanceIdentifier).
+pub fn is_elsewhere(source: &str) -> bool {
+    source.starts_with("arn:")
+}

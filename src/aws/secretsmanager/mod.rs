@@ -7,6 +7,7 @@ mod checks;
 mod controls;
 mod cost;
 pub(in crate::aws) mod errors;
+mod look;
 mod replicas;
 mod rotation;
 mod secret;

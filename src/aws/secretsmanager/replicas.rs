@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::types::{ReplicaRegionType, StatusType};
 use serde_json::Value;
 
 use super::errors::failed;
-use super::secret::{describe, tags_of};
+use super::look::{describe, tags_of};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::engine::{Class, Diff, Effect, Error, Impact, Result};

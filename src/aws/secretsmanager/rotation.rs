@@ -3,7 +3,7 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::secret::describe;
+use super::look::describe;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::rds::{self, Instance};
 use crate::aws::secretsmanager::errors::failed;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::look::{describe, tags_of};
 use super::replicas;
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
@@ -92,11 +93,6 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-pub(super) async fn describe(cx: &Cx, id: &str) -> Result<Option<DescribeSecretOutput>> {
-    let answer = cx.cloud.secrets.describe_secret().secret_id(id).send().await;
-    present(answer.map(Some).map_err(failed("secretsmanager:DescribeSecret")))
-}
-
 /// Checks whether a listed secret can be the stack's: AWS matches the start of tags, so the list contains those of other
 /// environments and of stacks with longer names, which this identity may not be allowed to read.
 fn may_be_ours(scope: &Scope, listed: &SecretListEntry) -> bool {
@@ -125,10 +121,6 @@ async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
     let (mut listed, told) = tokio::try_join!(listed, rds::passwords(cx))?;
     listed.extend(told);
     Ok(listed)
-}
-
-pub(super) fn tags_of(secret: &DescribeSecretOutput) -> Tags {
-    from_pairs(secret.tags().iter().map(|t| (t.key(), t.value())))
 }
 
 fn live_of(secret: &DescribeSecretOutput) -> Option<Live> {

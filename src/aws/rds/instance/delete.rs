@@ -4,10 +4,10 @@ use aws_sdk_rds::types::DbInstance;
 
 use super::Live;
 use super::read::look;
-use super::replica::is_elsewhere;
 use super::update::start;
 use crate::aws::Cx;
 use crate::aws::rds::errors::failed;
+use crate::aws::rds::named::is_elsewhere;
 use crate::aws::rds::status::state_of;
 use crate::aws::rds::{of_instance, snapshots};
 use crate::engine::{Blocker, Class, Readiness, Result};

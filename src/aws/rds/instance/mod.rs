@@ -14,7 +14,6 @@ mod upgrades;
 
 pub(super) use password::{FROM_SNAPSHOT, TAG_PASSWORD, told};
 pub use read::log_group;
-pub use replica::is_elsewhere;
 pub(super) use storage::least_iops;
 
 use std::fmt;

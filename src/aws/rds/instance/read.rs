@@ -2,7 +2,6 @@
 
 use aws_sdk_rds::types::DbInstance;
 
-use super::is_elsewhere;
 use super::password::{FROM_SNAPSHOT, TAG_PASSWORD, has_snapshots, told};
 use super::{Instance, Live};
 use crate::aws::Cx;
@@ -10,6 +9,7 @@ use crate::aws::kms::Key;
 use crate::aws::logs::LogGroup;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
+use crate::aws::rds::named::is_elsewhere;
 use crate::aws::rds::status::{STOPPED, leaves_snapshot, pending, put_off, state_of};
 use crate::aws::rds::{NAME, from_sdk, instances};
 use crate::aws::secretsmanager::Secret;

@@ -10,6 +10,7 @@ use crate::aws::Cx;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
+use crate::aws::rds::named::is_elsewhere;
 use crate::aws::rds::{NAME, to_sdk};
 use crate::engine::token::{self, Token};
 use crate::engine::{Diff, Effect, Impact, Ref, Result};
@@ -28,12 +29,6 @@ pub(super) fn refused(instance: &Instance) -> Option<(&'static str, String)> {
     }
 }
 
-/// Checks whether a source is in another region: only an ARN names one of there
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstanceReadReplica.html>, SourceDBInstanceIdentifier).
-pub fn is_elsewhere(source: &str) -> bool {
-    source.starts_with("arn:")
-}
-
 /// Checks whether what is desired comes up with AWS's parameters: a replica of a database in another region.
 pub(super) fn has_others_parameters(desired: &Value) -> bool {
     let source = desired.get("source").and_then(Value::as_str).and_then(token::whole);
@@ -42,7 +37,7 @@ pub(super) fn has_others_parameters(desired: &Value) -> bool {
 
 /// Checks whether a change makes a replica a database of its own.
 pub(super) fn is_promoted(diff: &Diff) -> bool {
-    diff.touches("standalone")
+    diff.changes.iter().any(|change| change.path == "standalone" && change.before == Some(Value::Bool(false)))
 }
 
 /// Returns what a promotion does, by "Promoting a read replica to be a standalone DB instance" of the RDS user guide
@@ -113,8 +108,7 @@ mod tests {
 
     #[test]
     fn a_promotion_loses_what_was_not_received() {
-        let promoted: Diff =
-            serde_json::from_value(json!([{"path": "standalone", "before": false, "after": true}])).unwrap();
+        let promoted: Diff = serde_json::from_value(json!([{"path": "standalone", "before": false, "after": true}])).unwrap();
         let told = effects(&json!({"source": "arn:aws:rds:eu-west-1:1:db:shop"}), &promoted);
         assert_eq!(told.iter().map(|effect| effect.impact).collect::<Vec<_>>(), [Impact::LosesData, Impact::Restarts]);
         assert!(told[0].words.starts_with("it does not follow arn:aws:rds:eu-west-1:1:db:shop any more"));
