@@ -13,8 +13,8 @@ use crate::engine::{Error, Graph, Ref, Resource};
 
 const ORIGIN: &str = "recovery";
 
-/// Has the secrets copied into the second region where there is a standby, which has the copies; everywhere else they are the stack's own.
-/// A secret that says where it is copied to keeps that.
+/// Has the secrets copied into the second region where there is a standby, which has the copies; what takes over makes secrets of its own of
+/// them. Those of databases have no other copies; one under `resources` that says nothing of copies keeps those that it has.
 pub fn copy_secrets(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) {
     let recovery = stack.recovery.as_ref().filter(|recovery| recovery.region != facts.scope.region);
     let into: Vec<&str> =
@@ -28,10 +28,11 @@ pub fn copy_secrets(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) {
             continue;
         }
         let is_said = |fields: &Map<String, Value>, field: &str| fields.get(field).is_some_and(|is| !is.is_null());
-        if !is_said(fields, "replica_regions") {
+        let is_free = node.origin.starts_with("resources");
+        if !(is_said(fields, "replica_regions") || is_free && into.is_empty()) {
             fields.insert("replica_regions".into(), into.clone().into());
         }
-        if !is_said(fields, "primary_region") {
+        if !(is_said(fields, "primary_region") || is_free && stack.second.is_none()) {
             fields.insert("primary_region".into(), "".into());
         }
     }

@@ -250,8 +250,9 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::History(arguments) => history::run(arguments, color).await,
         Command::Rollback(arguments) => rollback::run(arguments, color).await,
         Command::Restore(arguments) => restore::run(*arguments, color).await,
-        Command::Failover(arguments) => failover::run(*arguments, color).await,
-        Command::Recovery(command) => recovery::run(command, color).await,
+        // On the heap, as they are large.
+        Command::Failover(arguments) => Box::pin(failover::run(*arguments, color)).await,
+        Command::Recovery(command) => Box::pin(recovery::run(command, color)).await,
         Command::Pause(arguments) => pause::run(arguments, color).await,
         Command::Resume(arguments) => resume::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,

@@ -19,6 +19,7 @@ use crate::aws::runs::lease::{EXPIRES, Found, Holder, Lease};
 use crate::aws::runs::store::Store;
 use crate::config;
 use crate::engine::{self, Class, Error, Outcome, Plan, Reporter, Scope};
+use crate::prices::Change;
 use crate::ui::{self, Color, Look};
 
 /// How often the lease is read while waiting for another run.
@@ -46,23 +47,30 @@ pub struct Run<'a> {
     pub color: Color,
 }
 
-/// Shows a plan of which nothing is done.
-pub fn show(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<()> {
-    let rules = |kind: &str| session.registry.rules(kind);
-    let change = session.pricing.change(plan);
-    let view = ui::View {
-        price: Some(&change),
-        look: Look::stderr(run.color),
-        file: &run.file.file,
-        verbose: run.verbose,
-        consent: run.agreed,
-        via: session.via.as_deref(),
-        rules: &rules,
-    };
-    Ok(ui::err(&ui::plan_text(plan, &view))?)
-}
-
 impl Run<'_> {
+    /// Shows the plan of this run, of which nothing is done.
+    pub async fn show(&self, session: &Session, plan: impl AsyncFn() -> Result<Plan>) -> Result {
+        self.shown(session, &consent::with(plan().await?, self.agreed)?)?;
+        Ok(Exit::Ok)
+    }
+
+    /// Shows a plan, and returns what it changes of the monthly price.
+    fn shown(&self, session: &Session, plan: &Plan) -> Result<Change> {
+        let rules = |kind: &str| session.registry.rules(kind);
+        let change = session.pricing.change(plan);
+        let view = ui::View {
+            price: Some(&change),
+            look: self.look(),
+            file: &self.file.file,
+            verbose: self.verbose,
+            consent: self.agreed,
+            via: session.via.as_deref(),
+            rules: &rules,
+        };
+        ui::err(&ui::plan_text(plan, &view))?;
+        Ok(change)
+    }
+
     /// Plans, asks, takes the lease, applies the plan, and records how it ended. Plans again when another run had the lease since
     /// the plan was made.
     pub async fn execute(&self, session: &Session, plan: impl AsyncFn() -> Result<Plan>) -> Result {
@@ -71,6 +79,11 @@ impl Run<'_> {
 
     /// Does the same; `records` says whether the history has the run even if there is nothing to change.
     pub async fn execute_and(&self, records: bool, session: &Session, plan: impl AsyncFn() -> Result<Plan>) -> Result {
+        // On the heap: with what commands are around it, the main thread's stack would not hold it.
+        Box::pin(self.carried_out(records, session, plan)).await
+    }
+
+    async fn carried_out(&self, records: bool, session: &Session, plan: impl AsyncFn() -> Result<Plan>) -> Result {
         let own = Holder::own(&session.who, &self.typed());
         let execution = Execution { session, run: self, store: Store::of(&session.cx), own };
         loop {
@@ -153,19 +166,7 @@ impl Execution<'_> {
     async fn agreed(&self, plan: Plan) -> Result<Option<Plan>> {
         let consent = self.run.consent;
         let plan = consent::with(plan, self.run.agreed)?;
-        let rules = |kind: &str| self.session.registry.rules(kind);
-        let via = self.session.via.as_deref();
-        let change = self.session.pricing.change(&plan);
-        let view = ui::View {
-            price: Some(&change),
-            look: self.run.look(),
-            file: &self.run.file.file,
-            verbose: self.run.verbose,
-            consent: self.run.agreed,
-            via,
-            rules: &rules,
-        };
-        ui::err(&ui::plan_text(&plan, &view))?;
+        let change = self.run.shown(self.session, &plan)?;
         if plan.counts().refuse > 0 {
             return Err(Stop::refused(
                 "nothing was changed: the plan has changes that are refused",

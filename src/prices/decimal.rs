@@ -93,8 +93,8 @@ fn rounded(number: i128, divisor: i128) -> i128 {
     if away { quotient.saturating_add(step) } else { quotient }
 }
 
-/// Writes commas between thousands.
-fn thousands(digits: &str) -> String {
+/// Writes commas between thousands: `1234567` becomes `1,234,567`.
+pub fn thousands(digits: &str) -> String {
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {

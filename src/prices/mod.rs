@@ -13,7 +13,7 @@ mod table;
 mod worked_examples;
 
 pub use bill::{Bill, Billed, Change, Line, Sum};
-pub use decimal::Decimal;
+pub use decimal::{Decimal, thousands};
 pub use offers::{Found, Reader, offers, path};
 pub use part::{Discounts, HOURS, Part, Usage, lcus};
 pub use table::{Known, Rate, Row, Table, is_written, known, look_in, of, write};

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 
 use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD, least_iops};
-use super::named::{account_in, id_in, moment, region_of};
+use super::named::{AWS_KEY, account_in, id_in, moment, region_of};
 use super::snapshots::{SNAPSHOT, find, look_in, remove_in, unfinished};
 use super::{NAME, from_sdk, instance, interim, passing, replicated, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
@@ -24,9 +24,6 @@ use crate::aws::ownership::tags::source;
 use crate::aws::rds::errors::failed;
 use crate::aws::{Cx, Tags, kms};
 use crate::engine::{Class, Error, Readiness, Result};
-
-/// AWS's own key, which is used when none is named.
-const AWS_KEY: &str = "alias/aws/rds";
 
 /// The maximum length of the name of a snapshot, less what is added for its encrypted copy.
 const CARRIER: usize = SNAPSHOT - ENCRYPTED.len();
@@ -275,7 +272,7 @@ impl Instance {
                 let source = if is_elsewhere { snapshot.db_snapshot_arn().unwrap_or(name) } else { name };
                 let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(source);
                 // One that the file wants unencrypted is only copied into this region.
-                let key = self.kms_key.clone().or_else(|| (self.encrypted == Some(true)).then(|| AWS_KEY.to_owned()));
+                let key = self.key_to_name();
                 let call = call.target_db_snapshot_identifier(copy).set_kms_key_id(key);
                 let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, &cx.scope.region, copy)))).send().await;
                 begun(answer.map_err(failed("rds:CopyDBSnapshot")))?;

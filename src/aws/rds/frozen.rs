@@ -3,6 +3,7 @@
 use aws_sdk_rds::types::{DbSnapshot, Tag};
 use serde::Serialize;
 
+use super::named::AWS_KEY;
 use super::passing::{TAG_FOR, is_named};
 use super::snapshots::{find, look, unfinished};
 use crate::aws::Cx;
@@ -13,8 +14,6 @@ use crate::engine::{Readiness, Result};
 /// The tag that says what was frozen: `shop/production/20261126T221500Z`. A snapshot with it has no tag of an environment, so nothing
 /// takes it for an object of one.
 pub(super) const TAG_FROZEN: &str = "stack:frozen";
-/// AWS's own key. The key of the database can go with its environment, and everything that it encrypts with it.
-const AWS_KEY: &str = "alias/aws/rds";
 /// The end of the name of the snapshot that the frozen one is a copy of.
 pub(super) const FIRST: &str = "-first";
 
@@ -101,6 +100,7 @@ pub async fn take(cx: &Cx, instance: &str, from: Option<&str>, name: &str, of: &
         return Ok((state, None));
     }
     let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(&first).target_db_snapshot_identifier(name);
+    // The key of the database can go with its environment, and everything that it encrypts with it.
     let call = call.kms_key_id(AWS_KEY).copy_tags(false).tags(tag);
     begun(call.send().await.map_err(failed("rds:CopyDBSnapshot")))?;
     Ok((Readiness::waiting("its copy is being encrypted with AWS's own key"), None))

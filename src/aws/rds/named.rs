@@ -31,6 +31,9 @@ pub(super) fn moment(text: &str) -> Result<DateTime> {
     Ok(DateTime::from_secs(read.map_err(wrong)?.as_second()))
 }
 
+/// AWS's own key for RDS, in every region.
+pub(super) const AWS_KEY: &str = "alias/aws/rds";
+
 /// Checks whether a source is in another region: only an ARN names one of there
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstanceReadReplica.html>, SourceDBInstanceIdentifier).
 pub fn is_elsewhere(source: &str) -> bool {

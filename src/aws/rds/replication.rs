@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::instance::Instance;
+use super::named::AWS_KEY;
 use super::replicated::{all, is_replicating, look};
 use super::window::shown;
 use super::{NAME, from_sdk, instance, instances, to_sdk};
@@ -24,8 +25,6 @@ use crate::engine::{
     Action, Claim, Class, Diff, Error, Item, Observed, Order, Readiness, Ref, Resource, Result, Rule, Scope, Usual,
 };
 
-/// AWS's own key, which encrypts where none is named.
-const AWS_KEY: &str = "alias/aws/rds";
 /// The most days for which RDS keeps automated backups
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.BackupRetention.html>).
 const MOST_DAYS: i32 = 35;
@@ -195,6 +194,7 @@ impl Resource for BackupReplication {
         let found = try_join_all(told.map(|(source, arn)| async move {
             // A region that does not answer keeps nothing of this one from being managed.
             let backup = match tokio::time::timeout(ANSWER, look(cx, region_in(arn), arn)).await {
+                Ok(Err(error)) if error.class == Class::Unreachable => None,
                 Ok(found) => found?.filter(is_replicating),
                 Err(_) => None,
             };

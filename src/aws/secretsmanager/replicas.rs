@@ -75,7 +75,14 @@ pub(super) async fn end(cx: &Cx, arn: &str, wanted: &str) -> Result<()> {
         return Err(Error::new(Class::Invalid, message).hint("delete it, and have `stack apply` of that region copy it here"));
     }
     let call = cx.cloud.secrets.stop_replication_to_replica().secret_id(arn);
-    call.send().await.map(drop).map_err(failed("secretsmanager:StopReplicationToReplica"))
+    match call.send().await.map_err(failed("secretsmanager:StopReplicationToReplica")) {
+        // An earlier try had done it, and its answer was lost.
+        Err(e) if e.class == Class::Invalid => match describe(cx, arn).await? {
+            Some(now) if primary(&now, &cx.scope.region).is_empty() => Ok(()),
+            _ => Err(e),
+        },
+        other => other.map(drop),
+    }
 }
 
 /// Ends what keeps a secret from being deleted: that it has copies, or is one. Returns whether there was such a thing.

@@ -13,8 +13,8 @@ use clap::Args;
 
 use self::moved::{Beginning, Following, Moved};
 use super::arguments::{StackFile, moment};
-use super::consent::{self, Applying, Consent};
-use super::run::{self, Run};
+use super::consent::{Applying, Consent};
+use super::run::Run;
 use super::session::Session;
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
@@ -68,13 +68,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     chosen(&loaded, &to)?;
     if rehearse {
         let wanted = rehearsal::Wanted { file: &file, loaded: &loaded, region: &to, at: to_time, keep, plan };
-        return rehearsal::run(&wanted, &applying, color).await;
+        return Box::pin(rehearsal::run(&wanted, &applying, color)).await;
     }
     let mut moved = moved::to(&loaded, &to);
     let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?.limited(None);
     let there = session.snapshot().await?;
     let missing = missing(&moved.loaded, &there);
-    let following = moved::following(&there.seen);
+    let following = moved::following(&moved.loaded, &there.seen);
     let copies = moved::copies(&session, &moved).await?;
     if missing.len() + following.len() < moved.loaded.stack.databases.len() {
         continued(&session, &copies, to_time).await?;
@@ -102,8 +102,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         color,
     };
     if plan {
-        run::show(&session, &consent::with(make().await?, &agreed)?, &run)?;
-        return Ok(Exit::Ok);
+        return run.show(&session, make).await;
     }
     let exit = run.execute(&session, make).await?;
     match exit {

@@ -131,11 +131,11 @@ pub fn standby(loaded: &Loaded, recovery: &Recovery, sources: BTreeMap<String, S
     moved
 }
 
-/// Returns the databases there that follow one of another region: their names in the file, their identifiers, and the ARNs of what they
-/// follow.
-pub fn following(there: &[Seen]) -> BTreeMap<String, Following> {
+/// Returns the databases of the file that follow one of another region there, by their names.
+pub fn following(loaded: &Loaded, there: &[Seen]) -> BTreeMap<String, Following> {
+    let is_listed = |key: &Key| loaded.stack.databases.keys().any(|name| *key == Key::new(Instance::KIND, name.as_str()));
     let of = |seen: &Seen| {
-        let key = seen.key().filter(|key| key.kind == Instance::KIND)?;
+        let key = seen.key().filter(is_listed)?;
         let Token::Physical { value: source, .. } = token::whole(seen.fields.get("source")?.as_str()?)? else { return None };
         let id = seen.live.get("id")?.as_str()?.to_owned();
         is_elsewhere(source).then(|| (key.name.to_string(), Following { id, source: source.to_owned() }))
@@ -313,6 +313,25 @@ recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
                 "the section `backup`, until the file has the new region"
             ]
         );
+    }
+
+    #[test]
+    fn a_standby_has_the_size_of_its_mode() {
+        let file = FILE.replace("public: true }", "public: true, scale: { min: 3, max: 9, cpu: 60 } }");
+        let sized = |mode: &str| {
+            let file = file.replace("rpo: 15m", &format!("mode: {mode}, rpo: 15m"));
+            let loaded = config::load("s.yaml", &file, None, &stack_schema()).unwrap_or_else(|report| panic!("{report:?}"));
+            let recovery = section(&loaded).unwrap().clone();
+            let sources = BTreeMap::from([("main".to_owned(), "arn:aws:rds:eu-west-1:1:db:shop".to_owned())]);
+            let moved = standby(&loaded, &recovery, sources);
+            let web = moved.loaded.stack.services.values().next().unwrap();
+            let second = moved.loaded.stack.second.as_ref().unwrap();
+            assert!(second.follows && second.home == "eu-west-1" && moved.loaded.stack.recovery.is_none());
+            (web.count, web.scale.as_ref().map(|scale| (scale.min, scale.max)))
+        };
+        assert_eq!(sized("pilot_light"), (Some(0), None));
+        assert_eq!(sized("warm_standby"), (None, Some((1, 9))));
+        assert_eq!(sized("active_active"), (None, Some((3, 9))));
     }
 
     #[test]

@@ -114,7 +114,7 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
     let session = Session::of(&moved.loaded, &aws.in_its_region(), color).await?.limited(None);
     let copies = moved::copies(&session, &moved).await?;
     let there = session.read(Instance::KIND).await?;
-    let following = moved::following(&there);
+    let following = moved::following(&moved.loaded, &there);
     let lags = moved::lags(&session, &following).await?;
     let databases: Vec<Database> = moved
         .loaded
@@ -203,10 +203,11 @@ async fn out_of_step(
     let sources = following.iter().map(|(name, one)| (name.clone(), one.source.clone())).collect();
     let plan = session.plan(&moved::standby(loaded, recovery, sources).loaded).await?;
     let changes = plan.items.iter().filter(|item| item.action != Action::Keep).count();
+    let differ = if changes == 1 { "1 object differs".to_owned() } else { format!("{changes} objects differ") };
     Ok((changes > 0).then(|| ui::Problem {
         severity: "doubtful",
         key: None,
-        message: format!("the standby is not as the file says: {changes} objects differ"),
+        message: format!("the standby is not as the file says: {differ}"),
         help: Some("`stack recovery apply` shows them, and brings it up to date".into()),
     }))
 }

@@ -7,9 +7,9 @@ use clap::Args;
 use crate::aws::rds::Instance;
 use crate::aws::secretsmanager::Secret;
 use crate::commands::arguments::StackFile;
-use crate::commands::consent::{self, Applying};
+use crate::commands::consent::Applying;
 use crate::commands::failover::moved::{self, Moved};
-use crate::commands::run::{self, Run};
+use crate::commands::run::Run;
 use crate::commands::session::Session;
 use crate::commands::stack_file;
 use crate::commands::stop::{Exit, Result, Stop};
@@ -65,11 +65,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         verbose: applying.verbose,
         color,
     };
-    if plan {
-        run::show(&session, &consent::with(make().await?, &agreed)?, &run)?;
-        return Ok(Exit::Ok);
-    }
-    run.execute(&session, make).await
+    if plan { run.show(&session, make).await } else { run.execute(&session, make).await }
 }
 
 /// Refuses a mode without a standby.
@@ -105,7 +101,7 @@ fn sources(loaded: &Loaded, home: &[Seen]) -> Result<BTreeMap<String, String>> {
 
 /// Refuses a region whose databases do not follow: one that took over.
 fn follows(moved: &Moved, there: &[Seen], session: &Session) -> Result<()> {
-    let following = moved::following(there);
+    let following = moved::following(&moved.loaded, there);
     let scope = &session.cx.scope;
     for name in moved.loaded.stack.databases.keys() {
         let key = Key::new(Instance::KIND, name.as_str());

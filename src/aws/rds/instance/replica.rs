@@ -4,19 +4,16 @@ use aws_sdk_rds::types::DbInstance;
 use serde_json::Value;
 
 use super::progress::note_asked;
-use super::read::source_of;
+use super::read::{look, source_of};
 use super::{Instance, Live};
 use crate::aws::Cx;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
-use crate::aws::rds::named::is_elsewhere;
+use crate::aws::rds::named::{AWS_KEY, is_elsewhere};
 use crate::aws::rds::{NAME, to_sdk};
 use crate::engine::token::{self, Token};
-use crate::engine::{Diff, Effect, Impact, Ref, Result};
-
-/// AWS's own key for RDS, in every region.
-const AWS_KEY: &str = "alias/aws/rds";
+use crate::engine::{Class, Diff, Effect, Impact, Ref, Result};
 
 /// Returns what cannot be desired of a replica, or of a database as one.
 pub(super) fn refused(instance: &Instance) -> Option<(&'static str, String)> {
@@ -70,19 +67,29 @@ impl Instance {
         if is_elsewhere(source) {
             // It has the network and a key of its own region; `PreSignedUrl` is for GovCloud and China.
             let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
-            let encrypted = self.encrypted == Some(true);
-            let key = self.kms_key.clone().or_else(|| encrypted.then(|| AWS_KEY.to_owned()));
-            call = call.set_db_subnet_group_name(subnets).set_kms_key_id(key);
+            call = call.set_db_subnet_group_name(subnets).set_kms_key_id(self.key_to_name());
         }
         Ok(call.send().await.map_err(failed("rds:CreateDBInstanceReadReplica"))?.db_instance)
     }
 
-    /// Has AWS make it a database of its own, unless that has begun.
+    /// Has AWS make it a database of its own. AWS refuses to do that with one that is already: an earlier try had done it, and its answer was
+    /// lost.
     pub(super) async fn promote(&self, cx: &Cx, live: &Live) -> Result<()> {
         let call = cx.cloud.rds.promote_read_replica().db_instance_identifier(&live.id);
         let call = call.set_backup_retention_period(self.backup_days).set_preferred_backup_window(self.backup_window.clone());
-        call.send().await.map_err(failed("rds:PromoteReadReplica"))?;
+        match call.send().await.map_err(failed("rds:PromoteReadReplica")) {
+            Err(e) if e.class == Class::InUse && look(cx, &live.id).await?.is_none_or(|now| source_of(&now).is_some()) => {
+                return Err(e);
+            }
+            Err(e) if e.class != Class::InUse => return Err(e),
+            _ => {}
+        }
         note_asked(cx, ["standalone".to_owned()]).await
+    }
+
+    /// Returns the key that AWS must be told where data comes from another region: of what is encrypted there it takes none by itself.
+    pub(in crate::aws::rds) fn key_to_name(&self) -> Option<String> {
+        self.kms_key.clone().or_else(|| (self.encrypted == Some(true)).then(|| AWS_KEY.to_owned()))
     }
 
     /// Checks whether it is still a replica and is not to be.
