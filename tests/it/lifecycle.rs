@@ -22,9 +22,11 @@ fn every_published_file_comes_up_stays_and_goes() {
             };
             with(&["apply", "s.yaml", "--yes"]).ok();
             let stack = std::fs::read_to_string(published(file)).unwrap();
-            let stack = stack.lines().find_map(|l| l.strip_prefix("stack: ")).unwrap().to_owned();
+            let value = |key: &str| stack.lines().find_map(|line| line.strip_prefix(key));
+            let (region, stack) = (value("region: ").unwrap_or("us-east-1"), value("stack: ").unwrap());
             let env_name = if env.is_empty() { "default" } else { env };
-            let made = subject.account.inventory(&stack, env_name);
+            let inventory = || subject.account.inventory_in(region, stack, env_name);
+            let made = inventory();
             assert!(count(&made) > 10, "{file} {env}: {made:#}");
 
             with(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
@@ -33,7 +35,7 @@ fn every_published_file_comes_up_stays_and_goes() {
             assert_eq!(mutating(&subject.proxy.take()), Vec::<String>::new(), "{file} {env}");
 
             with(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
-            assert_eq!(subject.account.inventory(&stack, env_name), json!({}), "{file} {env}");
+            assert_eq!(inventory(), json!({}), "{file} {env}");
         }
     }
 }
