@@ -8,36 +8,43 @@ use crate::support::run::{EVERYTHING, Output};
 use crate::support::stacks::{FILES, STACK, published};
 use crate::support::subject::{Subject, edit, mutating};
 
+/// All at once: most of their time goes by in waiting for what AWS allows of calls a second.
 #[test]
 fn every_published_file_comes_up_stays_and_goes() {
-    for (file, envs) in FILES {
-        for env in *envs {
-            let subject = Subject::new(&std::fs::read_to_string(published(file)).unwrap());
-            let with = |arguments: &[&str]| -> Output {
-                let mut arguments = arguments.to_vec();
-                if !env.is_empty() {
-                    arguments.extend(["--env", env]);
-                }
-                subject.place.stack(&arguments)
-            };
-            with(&["apply", "s.yaml", "--yes"]).ok();
-            let stack = std::fs::read_to_string(published(file)).unwrap();
-            let value = |key: &str| stack.lines().find_map(|line| line.strip_prefix(key));
-            let (region, stack) = (value("region: ").unwrap_or("us-east-1"), value("stack: ").unwrap());
-            let env_name = if env.is_empty() { "default" } else { env };
-            let inventory = || subject.account.inventory_in(region, stack, env_name);
-            let made = inventory();
-            assert!(count(&made) > 10, "{file} {env}: {made:#}");
-
-            with(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
-            subject.proxy.take();
-            with(&["apply", "s.yaml", "--yes"]).ok();
-            assert_eq!(mutating(&subject.proxy.take()), Vec::<String>::new(), "{file} {env}");
-
-            with(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
-            assert_eq!(inventory(), json!({}), "{file} {env}");
+    std::thread::scope(|scope| {
+        for (file, envs) in FILES {
+            for env in *envs {
+                scope.spawn(move || lives(file, env));
+            }
         }
-    }
+    });
+}
+
+fn lives(file: &str, env: &str) {
+    let text = std::fs::read_to_string(published(file)).unwrap();
+    let subject = Subject::new(&text);
+    let with = |arguments: &[&str]| -> Output {
+        let mut arguments = arguments.to_vec();
+        if !env.is_empty() {
+            arguments.extend(["--env", env]);
+        }
+        subject.place.stack(&arguments)
+    };
+    with(&["apply", "s.yaml", "--yes"]).ok();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+    let (region, stack) = (value("region: ").unwrap_or("us-east-1"), value("stack: ").unwrap());
+    let env_name = if env.is_empty() { "default" } else { env };
+    let inventory = || subject.account.inventory_in(region, stack, env_name);
+    let made = inventory();
+    assert!(count(&made) > 10, "{file} {env}: {made:#}");
+
+    with(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
+    subject.proxy.take();
+    with(&["apply", "s.yaml", "--yes"]).ok();
+    assert_eq!(mutating(&subject.proxy.take()), Vec::<String>::new(), "{file} {env}");
+
+    with(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
+    assert_eq!(inventory(), json!({}), "{file} {env}");
 }
 
 #[test]

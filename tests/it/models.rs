@@ -48,26 +48,33 @@ fn every_request_is_one_that_aws_takes() {
         return hold(Path::new(&folder));
     }
     let folder = tempfile::tempdir().unwrap();
-    for (file, _) in FILES {
-        let account = LocalAws::shared().account();
-        let proxy = Proxy::recording(&account.url, folder.path());
-        let mut place = Place::through(&account, &proxy);
-        place.timeout = std::time::Duration::from_secs(300);
-        let mut text = std::fs::read_to_string(published(file)).unwrap();
-        place.file("s.yaml", &text);
-        place.stack(&["apply", "s.yaml", "--yes"]).ok();
-        place.stack(&["plan", "s.yaml", "--exact", "--detailed-exitcode"]).ok();
-        let edits = EDITS.iter().filter(|(name, _)| name == file).flat_map(|(_, edits)| edits.iter());
-        for (from, to) in edits {
-            assert!(text.contains(from), "{file}: {from}");
-            text = text.replacen(from, to, 1);
+    std::thread::scope(|scope| {
+        for (file, _) in FILES {
+            scope.spawn(|| lives(file, folder.path()));
         }
-        place.file("s.yaml", &text);
-        place.stack(&["apply", "s.yaml", "--yes"]).ok();
-        for command in [["plan", "s.yaml"], ["show", "s.yaml"], ["outputs", "s.yaml"], ["history", "s.yaml"]] {
-            place.stack(&command).ok();
-        }
-        place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
-    }
+    });
     hold(folder.path());
+}
+
+/// Records the life of a published file.
+fn lives(file: &str, folder: &Path) {
+    let account = LocalAws::shared().account();
+    let proxy = Proxy::recording(&account.url, folder);
+    let mut place = Place::through(&account, &proxy);
+    place.timeout = std::time::Duration::from_secs(300);
+    let mut text = std::fs::read_to_string(published(file)).unwrap();
+    place.file("s.yaml", &text);
+    place.stack(&["apply", "s.yaml", "--yes"]).ok();
+    place.stack(&["plan", "s.yaml", "--exact", "--detailed-exitcode"]).ok();
+    let edits = EDITS.iter().filter(|(name, _)| *name == file).flat_map(|(_, edits)| edits.iter());
+    for (from, to) in edits {
+        assert!(text.contains(from), "{file}: {from}");
+        text = text.replacen(from, to, 1);
+    }
+    place.file("s.yaml", &text);
+    place.stack(&["apply", "s.yaml", "--yes"]).ok();
+    for command in [["plan", "s.yaml"], ["show", "s.yaml"], ["outputs", "s.yaml"], ["history", "s.yaml"]] {
+        place.stack(&command).ok();
+    }
+    place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }

@@ -1,12 +1,12 @@
-//! One local AWS per test process, started when first asked for.
+//! Local AWSes of the test process, started when first asked for.
 //!
-//! `cargo test` runs all tests in one process: one server. nextest gives each test a process: a server each, two seconds
+//! `cargo test` runs all tests in one process: a server for each core, up to four. nextest gives each test a process: a server each, two seconds
 //! and 120 MB, unless `STACK_TEST_AWS=http://127.0.0.1:4566` names one that runs already (`stack local start`).
 
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use rustix::process::{Pid, WaitOptions, waitpid};
 use stack::local::{self, Environment, Options, Places};
@@ -56,10 +56,17 @@ impl Account {
 }
 
 impl LocalAws {
-    /// The one of this process.
+    /// The one of this thread, and so of its test. There are as many as cores, up to four: each is a Python process, which uses one.
     pub fn shared() -> &'static LocalAws {
-        static SHARED: OnceLock<LocalAws> = OnceLock::new();
-        SHARED.get_or_init(LocalAws::start)
+        const MOST: usize = 4;
+        static SHARED: [OnceLock<LocalAws>; MOST] = [const { OnceLock::new() }; MOST];
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        static SERVERS: LazyLock<usize> =
+            LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from).clamp(1, MOST));
+        thread_local! {
+            static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % *SERVERS;
+        }
+        MINE.with(|mine| SHARED[*mine].get_or_init(LocalAws::start))
     }
 
     /// One more, empty and the caller's alone: for tests that change the whole server, its speed for example.

@@ -1,6 +1,6 @@
 //! What every integration test stands on: a local AWS, a proxy that counts, another client, and the real binary.
 //!
-//! Each test takes an account of its own with [`aws::LocalAws::account`], so that all can run at once against one server.
+//! Each test takes an account of its own with [`aws::LocalAws::account`], so that all can run at once against few servers.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 pub mod aws;
