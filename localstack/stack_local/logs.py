@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import uuid
 
 from localstack.services.logs.models import logs_stores
 from moto.logs.models import logs_backends
@@ -118,6 +119,62 @@ def delete_log_group(call: Call) -> dict:
     filters[:] = [one for one in filters if one["logGroupName"] != call["logGroupName"]]
     logs_stores[call.account][call.region].TAGS.pop(call.arn("logs", f"log-group:{call['logGroupName']}"), None)
     return answer
+
+
+_QUERIES: dict[tuple[str, str], dict[str, dict]] = {}
+_QUERY_TOKENS: dict[tuple[str, str, str], str] = {}
+
+
+def _queries(call: Call) -> dict[str, dict]:
+    return _QUERIES.setdefault((call.account, call.region), {})
+
+
+@operations.on("PutQueryDefinition")
+def put_query_definition(call: Call) -> dict:
+    """API reference PutQueryDefinition: without an ID it makes another one, whatever others are called; a token is answered with what it made.
+    With an ID everything is replaced, and log groups that are left out are cleared."""
+    token, key = call.get("clientToken"), call.get("queryDefinitionId")
+    if token is not None and not re.fullmatch(r"\S{36,128}", token):
+        raise fault("InvalidParameterException", "clientToken must have 36 to 128 characters")
+    if not 1 <= len(call["name"]) <= 255 or not 1 <= len(call["queryString"]) <= 10_000:
+        raise fault("InvalidParameterException", "name and queryString must have at most 255 and 10000 characters")
+    names = call.get("logGroupNames") or []
+    if any(name not in logs_backends[call.account][call.region].groups for name in names):
+        raise fault("ResourceNotFoundException", "The specified log group does not exist.")
+    if key is None:
+        key = _QUERY_TOKENS.get((call.account, call.region, token)) if token else None
+        if key is not None and key in _queries(call):
+            return {"queryDefinitionId": key}
+        key = str(uuid.uuid4())
+        if token:
+            _QUERY_TOKENS[call.account, call.region, token] = key
+    elif key not in _queries(call):
+        raise fault("ResourceNotFoundException", "The specified query definition does not exist.")
+    _queries(call)[key] = {
+        "queryDefinitionId": key,
+        "name": call["name"],
+        "queryString": call["queryString"],
+        "queryLanguage": call.get("queryLanguage", "CWLI"),
+        "logGroupNames": list(names),
+        "lastModified": int(datetime.datetime.now().timestamp() * 1000),
+    }
+    return {"queryDefinitionId": key}
+
+
+@operations.on("DescribeQueryDefinitions")
+def describe_query_definitions(call: Call) -> dict:
+    found = sorted(_queries(call).values(), key=lambda one: one["name"])
+    found = [one for one in found if one["name"].startswith(call.get("queryDefinitionNamePrefix") or "")]
+    start, most = int(call.get("nextToken") or 0), call.get("maxResults") or 1000
+    rest = {"nextToken": str(start + most)} if start + most < len(found) else {}
+    return {"queryDefinitions": found[start : start + most]} | rest
+
+
+@operations.on("DeleteQueryDefinition")
+def delete_query_definition(call: Call) -> dict:
+    if _queries(call).pop(call["queryDefinitionId"], None) is None:
+        raise fault("ResourceNotFoundException", "The specified query definition does not exist.")
+    return {"success": True}
 
 
 @states.of("logs.group")

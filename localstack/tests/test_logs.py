@@ -87,3 +87,28 @@ class MetricFilters(Case):
         self.put()
         delete(logGroupName="/filtered", filterName="errors")
         self.assertEqual(self.count(), 0)
+
+
+class Queries(Case):
+    def test_one_more_without_an_id_and_a_token_once(self):
+        self.logs.create_log_group(logGroupName="/stack/q/web")
+        put = lambda **more: self.logs.put_query_definition(name="q/a", queryString="fields @message", **more)[
+            "queryDefinitionId"
+        ]
+        known = lambda: {
+            one["queryDefinitionId"]: one["logGroupNames"]
+            for one in self.logs.describe_query_definitions(queryDefinitionNamePrefix="q/")["queryDefinitions"]
+        }
+        token = "t" * 36
+        first = put(clientToken=token, logGroupNames=["/stack/q/web"])
+        self.assertEqual(put(clientToken=token, logGroupNames=["/stack/q/web"]), first)
+        second = put()
+        self.assertEqual(known(), {first: ["/stack/q/web"], second: []})
+        # "If you are updating a query definition and you omit this parameter, then the updated definition will contain no log groups."
+        put(queryDefinitionId=first)
+        self.assertEqual(known()[first], [])
+        self.refused("ResourceNotFoundException", lambda: put(logGroupNames=["/no/such"]), 400)
+        for one in (first, second):
+            self.logs.delete_query_definition(queryDefinitionId=one)
+        self.assertEqual(known(), {})
+        self.refused("ResourceNotFoundException", self.logs.delete_query_definition, 400, queryDefinitionId=first)

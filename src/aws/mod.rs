@@ -24,6 +24,7 @@ pub mod billed;
 pub mod budgets;
 pub mod call;
 pub mod ce;
+pub mod chatbot;
 pub mod cloudfront;
 pub mod cloudwatch;
 pub mod control;

@@ -36,6 +36,7 @@ const WINGS: &[&Wing] = &[
     &super::wafv2::WING,
     &super::backup::WING,
     &super::budgets::WING,
+    &super::chatbot::WING,
     &super::ce::WING,
 ];
 

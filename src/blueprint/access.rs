@@ -11,15 +11,17 @@ use serde_json::{Value, json};
 
 use super::facts::Facts;
 use super::policies::{policy, statement};
+use super::services::SESSIONS;
 use crate::aws::Tags;
 use crate::aws::iam::{Group, User, user_object};
+use crate::aws::logs::LogGroup;
 use crate::aws::ownership::names;
 use crate::config::Stack;
 use crate::config::access::{Mfa, Permission, Rights, managed_arn};
 use crate::config::limits::{GROUP_INLINE, Limit};
 use crate::engine::token;
 use crate::engine::token::Token;
-use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
+use crate::engine::{Class, Error, Graph, Key, Ref, Resource, Scope};
 
 /// The bucket of static files, as `cdn` calls it.
 const ASSETS: &str = "s3.bucket/assets";
@@ -44,9 +46,19 @@ fn cluster(scope: &Scope) -> String {
     arn(scope, "ecs", &format!("cluster/{}", names::fit(&scope.prefix(), "main", 1, 255)))
 }
 
-/// Returns the policy that allows seeing what is running and reading its logs.
-fn view(scope: &Scope) -> Value {
-    policy(vec![
+/// Returns the policy that allows seeing what is running and reading its logs. Where sessions of ECS Exec are logged, those are read by
+/// nobody who has it, nor those of other stacks: a shell shows what a container knows, its passwords among it.
+fn view(scope: &Scope, logs_sessions: bool) -> Value {
+    // Names of stacks can be long, and IAM takes only so much.
+    let sessions = format!("arn:{}:logs:*:*:log-group:*/exec/sessions*", scope.partition);
+    let sessions = logs_sessions.then(|| json!({"Effect": "Deny", "Action": "logs:*", "Resource": sessions}));
+    let mut statements = viewed(scope);
+    statements.extend(sessions);
+    policy(statements)
+}
+
+fn viewed(scope: &Scope) -> Vec<Value> {
+    vec![
         json!({
             "Sid": "Objects",
             "Effect": "Allow",
@@ -86,7 +98,7 @@ fn view(scope: &Scope) -> Value {
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:RequestedRegion": scope.region}},
         }),
-    ])
+    ]
 }
 
 /// Returns the families of the stack's services. What was renamed in the file keeps its family: `called` returns its first name.
@@ -211,14 +223,12 @@ fn deploy(scope: &Scope, graph: &Graph, families: &[String]) -> Value {
 fn exec(scope: &Scope) -> Value {
     policy(vec![
         json!({
-            "Sid": "Shells",
             "Effect": "Allow",
             "Action": ["ecs:DescribeTasks", "ecs:ExecuteCommand"],
             "Resource": [cluster(scope), arn(scope, "ecs", "task/*")],
             "Condition": of_stack(scope, "ResourceTag"),
         }),
         json!({
-            "Sid": "Lists",
             "Effect": "Allow",
             "Action": "ecs:ListTasks",
             "Resource": "*",
@@ -267,11 +277,12 @@ pub(super) fn policies(
     families: &[String],
     limit: &Limit,
 ) -> BTreeMap<String, Value> {
+    let logs_sessions = graph.nodes().any(|node| node.key.kind == LogGroup::KIND && node.key.name == SESSIONS);
     let mut out: BTreeMap<String, Value> = rights
         .may
         .iter()
         .map(|permission| match permission {
-            Permission::View => ("view".to_owned(), view(scope)),
+            Permission::View => ("view".to_owned(), view(scope, logs_sessions)),
             Permission::Deploy => (DEPLOY.to_owned(), deploy(scope, graph, families)),
             Permission::Exec => ("exec".to_owned(), exec(scope)),
         })
@@ -438,7 +449,7 @@ mod tests {
     }
 
     fn documents() -> [(&'static str, Value); 3] {
-        [("view", view(&scope())), ("deploy", deployed()), ("exec", exec(&scope()))]
+        [("view", view(&scope(), false)), ("deploy", deployed()), ("exec", exec(&scope()))]
     }
 
     #[test]
@@ -519,7 +530,7 @@ mod tests {
     #[test]
     fn everything_together_fits_into_one_group() {
         let long = Scope { stack: "a".repeat(32), env: "e".repeat(32), region: "ap-southeast-3".into(), ..scope() };
-        let all = [view(&long), deploy(&long, &graph(), &families(&long, &graph(), |name| name)), exec(&long)]
+        let all = [view(&long, true), deploy(&long, &graph(), &families(&long, &graph(), |name| name)), exec(&long)]
             .map(|document| document.to_string().len());
         assert!(all.iter().sum::<usize>() < 5120 - 32, "{all:?}");
     }

@@ -28,6 +28,7 @@ mod network;
 mod people_roles;
 mod pipelines;
 mod policies;
+mod queries;
 mod recovery;
 mod references;
 mod resources;
@@ -129,6 +130,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     pipelines::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
+    queries::expand(&mut graph, stack, &mut problems)?;
     let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     people_roles::expand(&mut graph, stack, topic.as_ref(), facts)?;
     budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;

@@ -71,8 +71,9 @@ pub fn statement(p: &PolicyStatement) -> Value {
     statement
 }
 
-/// Returns what the program itself may do: what the file says, and to serve `stack exec` where that is allowed.
-pub fn task(section: &Section) -> BTreeMap<String, Value> {
+/// Returns what the program itself may do: what the file says, and where shells are allowed, to serve them and to log them to `sessions`
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-logging>).
+pub fn task(section: &Section, sessions: Option<&Ref<LogGroup>>) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
     if !section.policies.is_empty() {
         out.insert("service".into(), policy(section.policies.iter().map(statement).collect()));
@@ -84,7 +85,14 @@ pub fn task(section: &Section) -> BTreeMap<String, Value> {
             "ssmmessages:OpenControlChannel",
             "ssmmessages:OpenDataChannel",
         ];
-        out.insert("exec".into(), policy(vec![allow(&channel, vec!["*".into()])]));
+        let mut statements = vec![allow(&channel, vec!["*".into()])];
+        if let Some(group) = sessions {
+            let arn = group.clone().attr("arn");
+            let write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"];
+            statements.push(allow(&["logs:DescribeLogGroups"], vec!["*".into()]));
+            statements.push(allow(&write, vec![format!("{arn}:*")]));
+        }
+        out.insert("exec".into(), policy(statements));
     }
     out
 }

@@ -57,9 +57,11 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<(), Error> {
         tags: Tags::new(),
     };
     let insights = graph.add("container-insights", "services", &insights)?;
+    let sessions = sessions(graph, inputs)?;
     let cluster = Cluster {
         container_insights: Some(true),
         capacity_providers: vec!["FARGATE".into(), "FARGATE_SPOT".into()],
+        exec_logs: Some(sessions.as_ref().map(|group| group.clone().attr("name").to_string()).unwrap_or_default()),
         after: vec![insights.into()],
         tags: Tags::new(),
     };
@@ -71,11 +73,30 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<(), Error> {
         groups.insert(name.as_str(), graph.add(name.as_str(), &format!("services.{name}"), &group)?);
     }
     let links = Links::expand(graph, stack, facts.scope)?;
-    let mut services = Services { graph, inputs, cluster, groups, links };
+    let mut services = Services { graph, inputs, cluster, sessions, groups, links };
     for (name, section) in &stack.services {
         services.add(&Entry { name: name.as_str(), section, origin: format!("services.{name}") })?;
     }
     Ok(())
+}
+
+/// The key of the log group of what is typed and printed in sessions of ECS Exec.
+pub(super) const SESSIONS: &str = "exec-sessions";
+
+/// Adds the log group of the sessions of ECS Exec, when a service has them.
+fn sessions(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Option<Ref<LogGroup>>, Error> {
+    let Inputs { stack, facts, .. } = inputs;
+    if !stack.services.values().any(|service| service.exec) {
+        return Ok(None);
+    }
+    let group = LogGroup {
+        region: None,
+        name: format!("/stack/{}/{}/exec/sessions", facts.scope.stack, facts.scope.env),
+        retention_days: Some(stack.logs.sessions.days().map_or(0, i32::from)),
+        kms_key: Some(inputs.keys.arn(None).unwrap_or_default()),
+        tags: Tags::new(),
+    };
+    graph.add(SESSIONS, "services", &group).map(Some)
 }
 
 fn rule(group: &Ref<SecurityGroup>, direction: Direction, port: i32, peer: &Ref<SecurityGroup>) -> SecurityGroupRule {
@@ -141,6 +162,8 @@ struct Services<'a> {
     graph: &'a mut Graph,
     inputs: &'a Inputs<'a>,
     cluster: Ref<Cluster>,
+    /// Where sessions of ECS Exec are logged, if a service has them.
+    sessions: Option<Ref<LogGroup>>,
     groups: BTreeMap<&'a str, Ref<SecurityGroup>>,
     links: Links<'a>,
 }
@@ -218,7 +241,7 @@ impl<'a> Services<'a> {
         let used = Used::new(stack, section, offers);
         let secrets = section.secrets.values().chain(&used.secret_arns);
         let execution_role = self.role(entry, "exec", policies::execution(&image, secrets, logs, facts.scope))?;
-        let task_role = self.role(entry, "task", policies::task(section))?;
+        let task_role = self.role(entry, "task", policies::task(section, self.sessions.as_ref()))?;
         let task_definition = TaskDefinition {
             cpu: section.cpu.to_string(),
             memory: section.memory.to_string(),

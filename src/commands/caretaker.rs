@@ -36,6 +36,7 @@ const READS: &[(&str, &[&str])] = &[
     ("backup", &["DescribeRegionSettings", "Get*", "List*"]),
     ("budgets", &["ListTagsForResource", "ViewBudget"]),
     ("ce", &["GetAnomaly*", "ListCostAllocationTags", "ListTagsForResource"]),
+    ("chatbot", &["DescribeSlack*"]),
     ("cloudfront", &["Get*", "List*"]),
     ("cloudwatch", &["Describe*", "GetDashboard", "List*"]),
     ("cloudtrail", &["DescribeTrails", "GetTrailStatus"]),

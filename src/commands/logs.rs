@@ -19,7 +19,7 @@ const ID: usize = 8;
 
 /// Print what services, functions and databases write to their logs
 ///
-/// PART is a service or function (`web`, `services.web`), a database (`databases.main`), `network`, `firewall` or `container-insights`.
+/// PART is a service or function (`web`, `services.web`), a database (`databases.main`), `network`, `firewall`, `exec` or `container-insights`.
 /// Without one, the lines of all services and functions are printed, one-off tasks included, in the order of their times, which are UTC.
 ///
 /// Lines reach CloudWatch Logs some seconds late.

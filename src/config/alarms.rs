@@ -26,6 +26,9 @@ pub struct Alarms {
     /// else until it is followed. Default: none.
     #[schemars(with = "Vec<Https>")]
     pub https: Vec<String>,
+    /// The channels of Slack that are told, by Amazon Q Developer in chat applications. An administrator of the workspace lets it in
+    /// beforehand, once, in its console. Default: none.
+    pub slack: Vec<Slack>,
     /// The ARNs of further SNS topics that are told, at most four, in the stack's region. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
@@ -54,6 +57,18 @@ pub struct Alarms {
     /// The parts that have no alarms, or not this one: `services.worker`, or `services.worker.cpu`. Default: none.
     #[schemars(example = &["services.worker.cpu"])]
     pub off: Vec<String>,
+}
+
+/// A channel of Slack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// The ID of the workspace: its console shows it, and so does the address of Slack in a browser.
+    #[schemars(example = &"T0123456789", regex(pattern = r"^[0-9A-Z]{1,255}$"))]
+    pub workspace: String,
+    /// The ID of the channel: the end of its link.
+    #[schemars(example = &"C0123456789", regex(pattern = r"^[0-9A-Z]{1,255}$"))]
+    pub channel: String,
 }
 
 /// An alarm on lines of a service's log. Only lines that come once it exists count.
@@ -274,12 +289,16 @@ thresholds! {
 impl Alarms {
     /// Checks whether the file names someone who is told.
     pub fn tells(&self) -> bool {
-        !self.email.is_empty() || !self.https.is_empty() || !self.topics.is_empty()
+        self.has_subscribers() || !self.topics.is_empty()
+    }
+
+    fn has_subscribers(&self) -> bool {
+        !self.email.is_empty() || !self.https.is_empty() || !self.slack.is_empty()
     }
 
     /// Checks whether there can be a topic of the stack's own: for its own subscribers, or for what else tells it.
     pub fn has_topic(&self) -> bool {
-        !self.email.is_empty() || !self.https.is_empty() || self.topics.is_empty()
+        self.has_subscribers() || self.topics.is_empty()
     }
 
     /// Returns the threshold at a path such as `services.cpu`: a percentage, a number, or seconds. None if the alarm is off, or does not

@@ -32,6 +32,7 @@ use checks::Checks;
 
 use super::diagnostic::{Diagnostic, short};
 use super::environment;
+use super::recovery::Mode;
 use super::regions;
 use super::suggest;
 use super::types::{Nat, Stack, Zones};
@@ -255,6 +256,9 @@ pub fn notes(stack: &Stack, has_network: bool) -> Vec<String> {
              `load_balancer: { certificate: certificates.NAME }`."
                 .to_owned(),
         );
+    }
+    if let Some(recovery) = stack.recovery.as_ref().filter(|recovery| recovery.mode != Mode::Backup) {
+        out.push(format!("The standby in `{}` is kept by a command of its own: `stack recovery apply`.", recovery.region));
     }
     out
 }

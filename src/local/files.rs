@@ -28,6 +28,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/backup/testing.py",
     "stack_local/backup/vaults.py",
     "stack_local/budgets.py",
+    "stack_local/chatbot.py",
     "stack_local/ce.py",
     "stack_local/certificates.py",
     "stack_local/clock.py",

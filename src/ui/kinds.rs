@@ -9,7 +9,7 @@ const AREAS: &[(&str, &[&str])] = &[
     ("storage", &["s3", "efs", "ecr", "backup"]),
     ("databases", &["rds", "dynamodb"]),
     ("caches", &["elasticache"]),
-    ("queues", &["sqs", "sns", "events", "scheduler"]),
+    ("queues", &["sqs", "sns", "events", "scheduler", "chatbot"]),
     ("logs and alarms", &["logs", "cloudwatch"]),
     ("load balancing", &["elbv2", "servicediscovery"]),
     ("compute", &["ecs", "application-autoscaling", "autoscaling", "lambda"]),

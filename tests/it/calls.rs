@@ -38,7 +38,7 @@ fn of_plan(aws: &LocalAws, services: usize) -> usize {
 fn a_plan_of_many_services_stays_within_its_calls() {
     let aws = LocalAws::start();
     let three = of_plan(&aws, 3);
-    assert!(three <= 60, "{three}");
+    assert!(three <= 62, "{three}");
     let more = std::env::var("STACK_SERVICES").ok().map(|text| text.parse().expect("a number of services"));
     for many in [30].into_iter().chain(more) {
         let calls = of_plan(&aws, many);
@@ -106,7 +106,7 @@ result = None
 
 /// In the region of CloudFront's own objects, and in another one.
 #[test]
-fn plan_of_the_reference_stack_is_at_most_71_calls() {
+fn plan_of_the_reference_stack_is_at_most_72_calls() {
     let text = std::fs::read_to_string(published("stacks/webapp.yaml")).unwrap();
     for region in ["us-east-1", "eu-central-1"] {
         let s = Subject::new(&text.replace("region: us-east-1", &format!("region: {region}")));
@@ -116,7 +116,7 @@ fn plan_of_the_reference_stack_is_at_most_71_calls() {
         let calls = s.proxy.take();
         println!("the reference stack in {region}: {} calls {:#?}", calls.len(), counts(&calls));
         // Elsewhere one more: the index of the region that CloudFront lives in.
-        let most = if region == "us-east-1" { 71 } else { 72 };
+        let most = if region == "us-east-1" { 72 } else { 73 };
         assert!(calls.len() <= most, "{} calls: {:#?}", calls.len(), counts(&calls));
         let known = counts(&calls);
         assert_eq!(known["tagging:GetResources"], if region == "us-east-1" { 2 } else { 3 });

@@ -57,11 +57,21 @@ const fn nothing(key: &'static str, why: &'static str) -> Row {
 
 const TAGS: &str = r#"{ "team": "web" }"#;
 
+/// An administrator of a workspace lets Amazon Q Developer in.
+const SLACK: &str = r#"
+import json, os, urllib.request
+# The local AWS knows a service once it was asked something.
+client("chatbot", "us-east-2").describe_slack_workspaces()
+account = client("sts").get_caller_identity()["Account"]
+body = json.dumps({"account": account, "region": "us-east-1", "chatbot.workspace": {"T1": "Acme"}}).encode()
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=body, method="POST")).close()
+"#;
+
 const FIXTURES: &[Fixture] = &[
     Fixture {
         stack: "kinds",
         text: include_str!("../../src/blueprint/testdata/every-kind.yaml"),
-        before: "",
+        before: SLACK,
         others: &[
             (
                 "kms.key/other",
@@ -107,6 +117,7 @@ const FIXTURES: &[Fixture] = &[
             update("kms.key/k", "rotation", "true"),
             update("kms.alias/k", "key", r#""kms.key/other""#),
             update("logs.log_group/l", "retention_days", "7"),
+            update("logs.query_definition/q", "query", r#""stats count(*) by @log""#),
             update("logs.metric_filter/m", "pattern", r#""FATAL""#),
             update("ecs.cluster/c", "container_insights", "true"),
             update("ecs.task_definition/t", "memory", r#""1024""#),
@@ -143,6 +154,7 @@ const FIXTURES: &[Fixture] = &[
             update("elasticache.parameter_group/p", "parameters", r#"{ "timeout": "60" }"#),
             update("elasticache.replication_group/r", "snapshot_days", "1"),
             update("elasticache.cluster/m", "nodes", "2"),
+            update("chatbot.slack_channel/s", "channel", r#""C2""#),
             update("sns.topic/t", "display_name", r#""Alerts""#),
             nothing("sns.subscription/s", "its fields are its identity, and one of a topic under `resources` stays in AWS"),
             update("sqs.queue/q", "visibility_timeout", "60"),

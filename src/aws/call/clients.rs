@@ -70,6 +70,10 @@ pub struct Services {
     pub rates: Vec<Rates>,
 }
 
+/// One of the regions where Amazon Q Developer in chat applications has endpoints; the account's channels are the same in all
+/// (<https://docs.aws.amazon.com/general/latest/gr/chatbot.html>).
+const CHAT_REGION: &str = "us-east-2";
+
 /// The configurations that clients are made from.
 struct Configs {
     usual: SdkConfig,
@@ -79,6 +83,8 @@ struct Configs {
     global: SdkConfig,
     /// There, without second tries.
     global_once: SdkConfig,
+    /// In the region of [`CHAT_REGION`].
+    chat: SdkConfig,
 }
 
 /// Declares the clients: for each its name, its SDK and which of [`Configs`] it is made from. All of them ask the fence.
@@ -120,6 +126,7 @@ macro_rules! clients {
                     once: config.to_builder().retry_config(RetryConfig::disabled()).build(),
                     global_once: global.to_builder().retry_config(RetryConfig::disabled()).build(),
                     global,
+                    chat: config.to_builder().region(Region::new(CHAT_REGION)).build(),
                 };
                 let guard = Guard(fence.clone());
                 // At another endpoint than AWS's own, the host names of buckets do not resolve.
@@ -175,6 +182,8 @@ clients! {
     backup: aws_sdk_backup, usual;
     /// AWS Budgets, which has one endpoint for all regions.
     budgets: aws_sdk_budgets, global;
+    /// Amazon Q Developer in chat applications, whose objects have no region.
+    chatbot: aws_sdk_chatbot, chat;
     /// Cost Explorer, which has one endpoint for all regions.
     ce: aws_sdk_costexplorer, global;
     /// Cost Explorer, for creates: it has no idempotency tokens.

@@ -1,4 +1,7 @@
-use aws_sdk_ecs::types::{self as sdk, ClusterSetting, ClusterSettingName, ServiceField};
+use aws_sdk_ecs::types::{
+    self as sdk, ClusterConfiguration, ClusterSetting, ClusterSettingName, ExecuteCommandConfiguration,
+    ExecuteCommandLogConfiguration, ExecuteCommandLogging, ServiceField,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,10 @@ pub struct Cluster {
     /// The capacity providers that services can use: `FARGATE`, `FARGATE_SPOT`. Left out: none.
     #[serde(default)]
     pub capacity_providers: Vec<String>,
+    /// The name of the log group to which the sessions of ECS Exec are written; empty for the log of each container's own output. Left out:
+    /// that for a new one, else unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec_logs: Option<String>,
     /// What must exist first and is deleted after it: the log group of Container Insights. Left out: nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<AnyRef>,
@@ -56,6 +63,19 @@ impl Cluster {
         let value = if self.container_insights? { "enabled" } else { "disabled" };
         Some(vec![ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(value).build()])
     }
+
+    /// Returns where the sessions of ECS Exec are logged
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommandConfiguration.html>).
+    fn configuration(&self) -> Option<ClusterConfiguration> {
+        let group = self.exec_logs.as_deref()?;
+        let exec = match group {
+            "" => ExecuteCommandConfiguration::builder().logging(ExecuteCommandLogging::Default),
+            group => ExecuteCommandConfiguration::builder()
+                .logging(ExecuteCommandLogging::Override)
+                .log_configuration(ExecuteCommandLogConfiguration::builder().cloud_watch_log_group_name(group).build()),
+        };
+        Some(ClusterConfiguration::builder().execute_command_configuration(exec.build()).build())
+    }
 }
 
 /// The meanings of AWS's states of a cluster. A deleted one stays listed for a while, but its name is free.
@@ -74,6 +94,14 @@ pub const STATES: States = States {
 /// Returns the name of the log group that Container Insights writes to.
 pub fn performance(cluster: &str) -> String {
     format!("/aws/ecs/containerinsights/{cluster}/performance")
+}
+
+/// Returns the log group to which sessions of ECS Exec are written; an empty name where there is none of their own.
+fn exec_logs(cluster: &sdk::Cluster) -> String {
+    let exec = cluster.configuration().and_then(ClusterConfiguration::execute_command_configuration);
+    let own = exec.filter(|exec| exec.logging() == Some(&ExecuteCommandLogging::Override));
+    let group = own.and_then(|exec| exec.log_configuration()?.cloud_watch_log_group_name());
+    group.unwrap_or_default().to_owned()
 }
 
 fn state(cluster: &sdk::Cluster) -> Readiness {
@@ -100,7 +128,12 @@ async fn make_service_role(cx: &Cx) -> Result<()> {
 
 impl Resource for Cluster {
     const KIND: &'static str = "ecs.cluster";
-    const RULES: &'static [Rule] = &[Rule::set("capacity_providers"), Rule::order_only("after"), Rule::owned("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::set("capacity_providers"),
+        Rule::takes("exec_logs", &[("logs.log_group", "name")]),
+        Rule::order_only("after"),
+        Rule::owned("tags"),
+    ];
     const USUAL: Usual = Usual::secs(2, 2);
     type Cloud = Clients;
     type Live = Live;
@@ -118,6 +151,7 @@ impl Resource for Cluster {
                         // `enhanced` is more of the same.
                         container_insights: insights.and_then(|s| s.value()).map(|v| v != "disabled"),
                         capacity_providers: c.capacity_providers().to_vec(),
+                        exec_logs: Some(exec_logs(c)),
                         // Container Insights writes there to the end.
                         after: vec![Ref::<LogGroup>::physical(performance(&live.name)).into()],
                         tags,
@@ -140,6 +174,7 @@ impl Resource for Cluster {
         }
         let call = cx.cloud.ecs.create_cluster().cluster_name(&name).set_settings(self.settings());
         let call = call.set_capacity_providers(Some(self.capacity_providers.clone())).set_tags(Some(to_sdk(&self.tags)));
+        let call = call.set_configuration(self.configuration().filter(|_| self.exec_logs.as_deref() != Some("")));
         match call.send().await.map_err(failed(OP)) {
             Ok(answer) => answer.cluster().and_then(Live::of).ok_or_else(|| incomplete(OP, "the cluster")),
             Err(e) if e.class == Class::NotYet => {
@@ -154,6 +189,10 @@ impl Resource for Cluster {
         if diff.touches("container_insights") {
             let call = cx.cloud.ecs.update_cluster_settings().cluster(&live.name).set_settings(self.settings());
             call.send().await.map_err(failed("ecs:UpdateClusterSettings"))?;
+        }
+        if diff.touches("exec_logs") {
+            let call = cx.cloud.ecs.update_cluster().cluster(&live.name).set_configuration(self.configuration());
+            call.send().await.map_err(failed("ecs:UpdateCluster"))?;
         }
         if diff.touches("capacity_providers") {
             let call = cx.cloud.ecs.put_cluster_capacity_providers().cluster(&live.name);
@@ -225,7 +264,13 @@ impl AwsKind for Cluster {
     const MARK: Mark = Mark::Name;
     const ACTIONS: Actions = Actions {
         create: &["ecs:CreateCluster", "ecs:TagResource"],
-        update: &["ecs:PutClusterCapacityProviders", "ecs:UpdateClusterSettings", "ecs:TagResource", "ecs:UntagResource"],
+        update: &[
+            "ecs:PutClusterCapacityProviders",
+            "ecs:UpdateCluster",
+            "ecs:UpdateClusterSettings",
+            "ecs:TagResource",
+            "ecs:UntagResource",
+        ],
         delete: &["ecs:DeleteCluster"],
     };
     const OUTPUTS: &'static [(&'static str, &'static str)] = &[("cluster", "name")];

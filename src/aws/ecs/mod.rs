@@ -112,7 +112,7 @@ async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
             let mut out = Vec::new();
             for arns in arns.chunks(100) {
                 let call = cx.cloud.ecs.describe_clusters().set_clusters(Some(arns.to_vec()));
-                let call = call.include(ClusterField::Tags).include(ClusterField::Settings);
+                let call = call.include(ClusterField::Tags).include(ClusterField::Settings).include(ClusterField::Configurations);
                 out.extend(call.send().await.map_err(failed("ecs:DescribeClusters"))?.clusters.unwrap_or_default());
             }
             out.retain(|c| c.status() != Some("INACTIVE"));

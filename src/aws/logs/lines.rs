@@ -20,7 +20,7 @@ const LATE: i64 = 15_000;
 pub struct Group {
     /// Its name.
     pub name: String,
-    /// The part of the stack that writes to it: `web`, `databases.main`, `network`, `firewall`, `container-insights`.
+    /// The part of the stack that writes to it: `web`, `databases.main`, `network`, `firewall`, `exec`, `container-insights`.
     pub part: String,
     /// Whether a service or a function of the stack writes to it.
     pub is_code: bool,

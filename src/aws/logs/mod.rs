@@ -6,9 +6,11 @@ pub(in crate::aws) mod errors;
 pub mod lines;
 mod log_group;
 mod metric_filter;
+mod query_definition;
 
 pub use log_group::{LogGroup, is_by_aws, waf_prefix};
 pub use metric_filter::MetricFilter;
+pub use query_definition::QueryDefinition;
 
 use super::Cx;
 use crate::aws::logs::errors::failed;
@@ -20,7 +22,7 @@ pub(super) static WING: Wing = Wing {
     bill: cost::bill,
     indexed: &["logs"],
     controls: controls::CONTROLS,
-    ..Wing::of(&[KindRow::of::<LogGroup>(), KindRow::of::<MetricFilter>()])
+    ..Wing::of(&[KindRow::of::<LogGroup>(), KindRow::of::<MetricFilter>(), KindRow::of::<QueryDefinition>()])
 };
 
 /// Returns the log groups that AWS created itself, by the start of their names, in words: they stay when what writes to them is

@@ -176,6 +176,27 @@ pub(super) fn put_off(instance: &DbInstance) -> Option<String> {
     crate::aws::states::put_off(&named).filter(|_| state_of(instance) == Readiness::Ready)
 }
 
+/// How long before its end a certificate is told of. Where an engine takes a new one without a restart, RDS replaces it long before by itself
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html>).
+const EXPIRES_SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
+
+/// Returns what is to be done about the certificate that the instance shows its clients, when it ends within thirty days. An engine that takes
+/// another one only with a restart keeps the old one until someone asks for that.
+pub(super) fn certificate_expires(instance: &DbInstance, now: jiff::Timestamp) -> Option<String> {
+    let until = instance.certificate_details().and_then(|details| details.valid_till())?;
+    let until = jiff::Timestamp::from_second(until.secs()).ok()?;
+    if until.duration_since(now) > EXPIRES_SOON {
+        return None;
+    }
+    let (is, then) = if until > now { ("is", "will be") } else { ("was", "are") };
+    let id = instance.db_instance_identifier().unwrap_or_default();
+    Some(format!(
+        "its server certificate {is} valid until {}; clients that verify it {then} refused. `aws rds modify-db-instance \
+         --db-instance-identifier {id} --certificate-rotation-restart --apply-immediately` replaces it and restarts the database",
+        until.strftime("%Y-%m-%d")
+    ))
+}
+
 /// Returns what keeps a change of these fields from being finished, although AWS reports `available`: for some seconds, or a
 /// minute, it reports that before it starts. (AWS's own resource handlers wait for the same:
 /// <https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds>, `isDBInstanceStabilizedAfterMutate`.)
@@ -191,7 +212,7 @@ pub(super) fn not_begun(instance: &DbInstance, asked: &BTreeSet<String>) -> Opti
 #[cfg(test)]
 mod tests {
     use aws_sdk_rds::primitives::DateTime;
-    use aws_sdk_rds::types::{DbParameterGroupStatus, MasterUserSecret};
+    use aws_sdk_rds::types::{CertificateDetails, DbParameterGroupStatus, MasterUserSecret};
 
     use super::*;
 
@@ -217,6 +238,29 @@ mod tests {
         let instance = available().db_parameter_groups(applying).build();
         assert!(not_begun(&instance, &BTreeSet::from(["parameter_group".to_owned()])).is_some());
         assert_eq!(not_begun(&instance, &BTreeSet::new()), None);
+    }
+
+    #[test]
+    fn a_certificate_that_ends_soon_is_told() {
+        let now: jiff::Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+        let with = |end: &str| {
+            let end: jiff::Timestamp = end.parse().unwrap();
+            let details = CertificateDetails::builder().valid_till(DateTime::from_secs(end.as_second())).build();
+            let instance = available().db_instance_identifier("shop-main").certificate_details(details).build();
+            certificate_expires(&instance, now)
+        };
+        assert_eq!(with("2027-05-01T00:00:00Z"), None);
+        let soon = with("2026-12-20T00:00:00Z").unwrap();
+        assert!(
+            soon.starts_with("its server certificate is valid until 2026-12-20; clients that verify it will be refused"),
+            "{soon}"
+        );
+        let over = with("2026-11-01T00:00:00Z").unwrap();
+        assert!(
+            over.starts_with("its server certificate was valid until 2026-11-01; clients that verify it are refused"),
+            "{over}"
+        );
+        assert_eq!(certificate_expires(&available().build(), now), None);
     }
 
     /// Its users are deployed when it serves with the new password, not before, also by a run that starts in between.

@@ -8,6 +8,7 @@ mod topic;
 
 pub use subscription::Subscription;
 pub use topic::Topic;
+pub(in crate::aws) use topic::has_topic;
 
 use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::wing::{KindRow, Wing};

@@ -73,12 +73,20 @@ fn claim(topic: &Claim, tags: &Tags, live: &Live) -> Option<Claim> {
     Some(if is_certain && of_section && live.arn.is_some() { Claim::Stray } else { Claim::Adoptable })
 }
 
+/// What is in the addresses at which Amazon Q Developer in chat applications hears topics
+/// (<https://docs.aws.amazon.com/chatbot/latest/adminguide/getting-started.html>).
+const CHAT: &str = "sns-api.chatbot.amazonaws.com";
+
 fn observed(whose: &Claim, topic: &str, tags: &Tags, found: &Found) -> Option<Observed<Subscription>> {
     // One that ended stays in the list for a while (ansible/ansible#20086), and the same address can subscribe again.
     if found.subscription_arn() == Some(DELETED) {
         return None;
     }
     let (protocol, at) = (found.protocol()?, found.endpoint()?);
+    // Amazon Q Developer subscribes by itself for a channel of a chat, and ends that with it.
+    if at.contains(CHAT) {
+        return None;
+    }
     let live = live(topic, protocol, at, found.subscription_arn());
     Some(Observed {
         claim: claim(whose, tags, &live)?,

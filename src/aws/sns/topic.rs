@@ -111,6 +111,11 @@ pub(super) async fn topics(cx: &Cx) -> Result<Arc<Vec<(String, Tags)>>> {
     cx.reads.once("sns.topics", ask).await
 }
 
+/// Checks whether the stack has a topic.
+pub(in crate::aws) async fn has_topic(cx: &Cx) -> Result<bool> {
+    Ok(topics(cx).await?.iter().any(|(arn, tags)| topic_claim(cx, arn, tags).name().is_some()))
+}
+
 /// Returns whose the topic with this ARN is.
 pub(super) fn topic_claim(cx: &Cx, arn: &str, tags: &Tags) -> Claim {
     names::fifo_claim(cx, cx.scope.claim(Topic::KIND, tags, false), tags, name_in(arn), NAME)

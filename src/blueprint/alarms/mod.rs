@@ -3,6 +3,7 @@
 //! What each alarm compares is a row of `table`; which objects a part consists of is found in the graph, so what `resources` adds
 //! is watched like what the sections make.
 
+mod chat;
 pub mod databases;
 mod edge;
 mod lines;
@@ -203,6 +204,7 @@ fn topic(
         let subscription = Subscription { topic: topic.clone(), protocol: protocol.into(), endpoint: address.clone() };
         graph.add(format!("{TOPIC}-{}", slug(address)), ORIGIN, &subscription)?;
     }
+    chat::expand(graph, section, &topic, facts.scope)?;
     Ok(Some(topic))
 }
 

@@ -147,6 +147,8 @@ impl Retention {
     pub const MONTH: Retention = Retention(30);
     /// Ninety days.
     pub const QUARTER: Retention = Retention(90);
+    /// A year.
+    pub const YEAR: Retention = Retention(365);
 }
 
 impl fmt::Display for Retention {

@@ -161,10 +161,12 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     # "Replicated backups are retained": another time or key is another replication.
     "rds.backup_replication": ("AmazonRDS/latest/UserGuide/AutomatedBackups.StopReplicating.html", {"tags": silent}),
     "rds.parameter_group": ("AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html", {"parameters": always("waits")}),
+    "logs.query_definition": ("AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html", {"": silent}),
     "logs.metric_filter": ("AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html", {"": silent}),
     "rds.event_subscription": ("AmazonRDS/latest/APIReference/API_ModifyEventSubscription.html", {"": silent}),
     "rds.subnet_group": ("AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html", {"subnets": silent}),
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
+    "chatbot.slack_channel": ("chatbot/latest/APIReference/API_UpdateSlackChannelConfiguration.html", {"": silent}),
     "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
     # Backups that exist keep their time ("only applies to recovery points created after the update").
     "backup.plan": ("aws-backup/latest/devguide/updating-a-backup-plan.html", {"rules": silent}),

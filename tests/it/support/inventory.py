@@ -173,6 +173,8 @@ def logs_and_alarms():
         tags = client("logs").list_tags_log_group(logGroupName=group["logGroupName"])["tags"]
         if ours(tags, group["logGroupName"]):
             put("logs.log-group", group["logGroupName"], group, tags=tags)
+    for one in client("logs").describe_query_definitions(queryDefinitionNamePrefix=f"{stack}/{env}/")["queryDefinitions"]:
+        put("logs.query-definition", one["queryDefinitionId"], one)
     for one in pages("logs", "describe_metric_filters", "metricFilters"):
         if named(one["filterName"]):
             put("logs.metric-filter", f"{one['logGroupName']} {one['filterName']}", one)
@@ -324,6 +326,9 @@ def edge_and_money():
         if named(control["Name"]):
             put("cloudfront.origin-access-control", control["Id"], control)
     account = client("sts").get_caller_identity()["Account"]
+    for channel in client("chatbot", "us-east-2").describe_slack_channel_configurations()["SlackChannelConfigurations"]:
+        if ours(channel["Tags"], channel["ConfigurationName"]):
+            put("chatbot.slack-channel", channel["ConfigurationName"], channel)
     budgets = client("budgets")
     for budget in pages("budgets", "describe_budgets", "Budgets", AccountId=account):
         name = budget["BudgetName"]

@@ -419,6 +419,12 @@ fn scope(head: &Head) -> Vec<&str> {
     credential.split(',').next().unwrap_or_default().split('/').collect()
 }
 
+/// `describe-slack-workspaces` as `DescribeSlackWorkspaces`.
+fn pascal(words: &str) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    words.split('-').filter(|word| !word.is_empty()).map(capital).collect()
+}
+
 fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
     let scope = scope(head);
     let (service, account) = (scope.get(3).copied().unwrap_or("unsigned"), scope[0]);
@@ -426,12 +432,15 @@ fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
     let is_form = head.value("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     let field = |name: &str| form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).filter(|_| is_form);
 
+    // Its paths are operations, and it takes POST for all: /describe-slack-workspaces.
+    let of_chatbot = (service == "chatbot").then(|| pascal(head.target().trim_start_matches('/')));
     let named = head
         .value("x-amz-target")
         .and_then(|target| target.rsplit('.').next())
         .or_else(|| field("Action"))
         // CBOR: /service/GraniteServiceVersion20100801/operation/PutMetricAlarm
-        .or_else(|| head.target().split_once("/operation/").map(|(_, operation)| operation));
+        .or_else(|| head.target().split_once("/operation/").map(|(_, operation)| operation))
+        .or(of_chatbot.as_deref());
     let (operation, mutating) = match named {
         Some(operation) => (operation.to_owned(), !reads(operation) && field("DryRun") != Some("true")),
         None => (format!("{} {}", head.method(), head.target()), !matches!(head.method(), "GET" | "HEAD" | "OPTIONS")),

@@ -1,6 +1,7 @@
 //! What RDS reports of databases, as fields and attributes.
 
 use aws_sdk_rds::types::DbInstance;
+use jiff::Timestamp;
 
 use super::password::{FROM_SNAPSHOT, TAG_PASSWORD, has_snapshots, told};
 use super::{Instance, Live};
@@ -10,7 +11,7 @@ use crate::aws::logs::LogGroup;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
 use crate::aws::rds::named::is_elsewhere;
-use crate::aws::rds::status::{STOPPED, leaves_snapshot, pending, put_off, state_of};
+use crate::aws::rds::status::{STOPPED, certificate_expires, leaves_snapshot, pending, put_off, state_of};
 use crate::aws::rds::{NAME, from_sdk, instances};
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{AnyRef, Observed, Readiness, Ref, Resource, Result};
@@ -45,7 +46,7 @@ impl Live {
             // AWS reports when it was created once that is done.
             never_served: failed && born.is_none() && endpoint.is_none(),
             pending: pending(instance),
-            noticed: put_off(instance),
+            noticed: put_off(instance).or_else(|| certificate_expires(instance, Timestamp::now())),
             id,
         })
     }

@@ -1,0 +1,12 @@
+//! Channels of chats that are told, in Amazon Q Developer in chat applications, whose API is still called AWS Chatbot.
+
+mod checks;
+pub(in crate::aws) mod errors;
+mod slack_channel;
+
+pub use slack_channel::SlackChannel;
+
+use crate::aws::wing::{KindRow, Wing};
+
+/// The service and its kinds. It costs nothing (<https://aws.amazon.com/chatbot/pricing/>).
+pub(super) static WING: Wing = Wing { checks: checks::of, ..Wing::of(&[KindRow::of::<SlackChannel>()]) };

@@ -1,0 +1,177 @@
+use std::sync::Arc;
+
+use aws_sdk_chatbot::types::{SlackChannelConfiguration as Found, Tag};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::call::error::incomplete;
+use crate::aws::chatbot::errors::failed;
+use crate::aws::iam::Role;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::ownership::{global, names};
+use crate::aws::sns::has_topic;
+use crate::aws::wing::{Actions, AwsKind};
+use crate::aws::{Clients, Cx};
+use crate::engine::{Class, Diff, Error, Impairment, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// The maximum length of a name
+/// (<https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateSlackChannelConfiguration.html>).
+const NAME: usize = 128;
+const NO_LOGS: &str = "NONE";
+
+/// A channel of Slack that is told what SNS topics say. The workspace has let Amazon Q Developer in beforehand, once, in its console.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SlackChannel {
+    /// The ID of the workspace: `T0123456789`. It cannot be changed.
+    pub workspace: String,
+    /// The ID of the channel: `C0123456789`, the end of its link.
+    pub channel: String,
+    /// The role that Amazon Q Developer assumes for what members of the channel ask of it.
+    pub role: Ref<Role>,
+    /// The ARNs of the topics.
+    pub topics: Vec<String>,
+    /// The ARNs of the policies beyond which nothing is allowed in the channel, whatever the role may do. Without any, AWS would take
+    /// `AdministratorAccess`.
+    #[schemars(length(min = 1))]
+    pub guardrails: Vec<String>,
+    /// Tags to set. Other tags of the object stay.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// The attributes that other objects refer to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// The name of the configuration.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+}
+
+fn tags_to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
+    let tag = |(key, value): (&String, &String)| Tag::builder().tag_key(key).tag_value(value).build();
+    tags.iter().map(tag).collect::<std::result::Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
+}
+
+/// Reads the configurations of the account that can be the stack's. They are looked for only beside a topic of the stack, because they tell
+/// what one says; whoever may not read them has none that is known, and no stack without one has to do with that.
+async fn all(cx: &Cx) -> Result<Arc<Vec<Found>>> {
+    let ask = async {
+        if cx.scope.partition != "aws" || !has_topic(cx).await? {
+            return Ok(Vec::new());
+        }
+        let pages = cx.cloud.chatbot.describe_slack_channel_configurations().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let mut all = match all.map_err(failed("chatbot:DescribeSlackChannelConfigurations")) {
+            Err(e) if e.class == Class::Denied => return Ok(Vec::new()),
+            all => all?,
+        };
+        let prefix = global::prefix(&cx.scope);
+        all.retain(|found| found.configuration_name().is_some_and(|name| names::begins(&prefix, name, NAME)));
+        Ok(all)
+    };
+    cx.reads.once("chatbot.slack_channels", ask).await
+}
+
+fn state(found: &Found) -> Readiness {
+    if found.state() != Some("DISABLED") {
+        return Readiness::Ready;
+    }
+    let reason = found.state_reason().unwrap_or("AWS does not say why");
+    let advice = format!("the channel is told nothing: {reason}");
+    Readiness::Impaired(Impairment { status: "DISABLED".into(), advice, mended_by: None })
+}
+
+impl Resource for SlackChannel {
+    const KIND: &'static str = "chatbot.slack_channel";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("workspace"),
+        Rule::takes("role", &[(Role::KIND, "arn")]),
+        Rule::set("topics"),
+        Rule::takes("topics.*", &[("sns.topic", "arn")]),
+        Rule::set("guardrails"),
+        Rule::owned("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(2, 2);
+    type Cloud = Clients;
+    type Live = Live;
+
+    fn refused(&self) -> Option<(&'static str, String)> {
+        self.guardrails.is_empty().then(|| ("guardrails", "without one, AWS would allow what an administrator may do".into()))
+    }
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let one = |found: &Found| {
+            let mut tags = from_pairs(found.tags().iter().map(|tag| (Some(tag.tag_key()), Some(tag.tag_value()))));
+            if !global::is_here(&cx.scope, &mut tags) {
+                return None;
+            }
+            let name = found.configuration_name()?.to_owned();
+            Some(Observed {
+                claim: global::claim(cx, Self::KIND, &tags, &name, NAME, true),
+                live: Live { id: name, arn: found.chat_configuration_arn().to_owned() },
+                fields: SlackChannel {
+                    workspace: found.slack_team_id().to_owned(),
+                    channel: found.slack_channel_id().to_owned(),
+                    role: Ref::physical(found.iam_role_arn()),
+                    topics: found.sns_topic_arns().to_vec(),
+                    guardrails: found.guardrail_policy_arns().to_vec(),
+                    tags,
+                },
+                state: state(found),
+            })
+        };
+        Ok(all(cx).await?.iter().filter_map(one).collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "chatbot:CreateSlackChannelConfiguration";
+        let name = global::name(cx, NAME);
+        let call = cx.cloud.chatbot.create_slack_channel_configuration().configuration_name(&name);
+        let call = call.slack_team_id(&self.workspace).slack_channel_id(&self.channel).iam_role_arn(self.role.id()?);
+        let call = call.set_sns_topic_arns(Some(self.topics.clone())).logging_level(NO_LOGS);
+        let call = call.set_guardrail_policy_arns(Some(self.guardrails.clone()));
+        let call = call.set_tags(Some(tags_to_sdk(&global::new_tags(&cx.scope, &self.tags))?));
+        let made = call.send().await.map_err(failed(OP))?.channel_configuration.ok_or_else(|| incomplete(OP, "the channel"))?;
+        Ok(Live { id: name, arn: made.chat_configuration_arn().to_owned() })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let chatbot = &cx.cloud.chatbot;
+        if ["channel", "role", "topics", "guardrails"].iter().any(|field| diff.touches(field)) {
+            let call = chatbot.update_slack_channel_configuration().chat_configuration_arn(&live.arn);
+            let call = call.slack_channel_id(&self.channel).iam_role_arn(self.role.id()?);
+            let call = call.set_sns_topic_arns(Some(self.topics.clone()));
+            let call = call.set_guardrail_policy_arns(Some(self.guardrails.clone()));
+            call.send().await.map_err(failed("chatbot:UpdateSlackChannelConfiguration"))?;
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = chatbot.tag_resource().resource_arn(&live.arn).set_tags(Some(tags_to_sdk(&edit.write)?));
+                call.send().await.map_err(failed("chatbot:TagResource"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = chatbot.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("chatbot:UntagResource"))?;
+            }
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.chatbot.delete_slack_channel_configuration().chat_configuration_arn(&live.arn);
+        call.send().await.map_err(failed("chatbot:DeleteSlackChannelConfiguration"))?;
+        Ok(())
+    }
+}
+
+impl AwsKind for SlackChannel {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["chatbot:CreateSlackChannelConfiguration", "chatbot:TagResource", "iam:PassRole", "sns:Subscribe"],
+        update: &["chatbot:UpdateSlackChannelConfiguration", "chatbot:TagResource", "chatbot:UntagResource", "iam:PassRole"],
+        delete: &["chatbot:DeleteSlackChannelConfiguration"],
+    };
+}
