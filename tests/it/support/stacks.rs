@@ -8,6 +8,7 @@ pub const FILES: &[(&str, &[&str])] = &[
     ("stacks/small.yaml", &["", "production"]),
     ("stacks/shop.yaml", &["", "load-test"]),
     ("stacks/regions.yaml", &[""]),
+    ("stacks/production.yaml", &["production"]),
     ("examples/smallest.yaml", &[""]),
     ("examples/resources.yaml", &[""]),
 ];
