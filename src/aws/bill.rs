@@ -1,39 +1,26 @@
 //! What a stack is billed for, from what each service says of its objects, with its prices.
 
 use super::billed::Whole;
-use super::registry;
+use super::{hours, registry};
 use crate::engine::{Graph, Plan};
-use crate::prices::{self, Billed, Change, Decimal, Part, Usage};
+use crate::prices::{self, Billed, Change, Hours, Usage};
 
-/// Returns what a file costs in a month.
-pub fn of(graph: &Graph, region: &str, usage: &Usage) -> prices::Bill {
-    priced(&Whole::desired(graph, usage.clone(), today()), region)
+/// Returns what a file costs in a month, if so in these hours.
+pub fn of(graph: &Graph, region: &str, usage: &Usage, hours: Option<Hours>) -> prices::Bill {
+    priced(&Whole::desired(graph, usage.clone(), today()), region, hours)
 }
 
-/// Returns what an environment costs in a month that sleeps by its hours: `awake` is what is desired while it runs, `asleep` while it is
-/// paused, and `share` how much of the time it runs. What is assumed of its use is a month's already, whenever that is.
-pub fn by_hours(awake: &Graph, asleep: &Graph, share: Decimal, region: &str, usage: &Usage) -> prices::Bill {
-    let day = parts(&Whole::desired(awake, usage.clone(), today()));
-    let mut night = parts(&Whole::desired(asleep, usage.clone(), today()));
-    let billed = day.into_iter().map(|mut billed| {
-        let is_same = |other: &Billed| other.object == billed.object && other.part.usage == billed.part.usage;
-        let stays = night.iter().position(is_same).map_or(Decimal::ZERO, |at| night.remove(at).part.quantity);
-        if billed.part.assumed.is_none() {
-            let mean = |quantity: Decimal| quantity * share + stays * (Decimal::ONE - share);
-            billed.part = Part { quantity: mean(billed.part.quantity), most: billed.part.most.map(mean), ..billed.part };
-        }
-        billed
-    });
-    prices::Bill::of(region, billed.collect(), usage)
-}
-
-/// Returns what a plan makes of the monthly price.
-pub fn change(plan: &Plan, usage: &Usage) -> Change {
-    let region = &plan.scope.region;
+/// Returns what a plan makes of the monthly price; `before` and `after` are the hours in which the environment runs, where it has some. With
+/// hours it costs the same whether the plan finds or leaves it running or paused.
+pub fn change(plan: &Plan, usage: &Usage, before: Option<Hours>, after: Option<Hours>) -> Change {
+    let whole = |whole: Whole, hours: Option<Hours>| {
+        let running = if hours.is_some() { hours::running(whole, plan) } else { whole };
+        priced(&running, &plan.scope.region, hours)
+    };
     Change {
         hours: None,
-        before: priced(&Whole::before(plan, usage.clone(), today()), region),
-        after: priced(&Whole::after(plan, usage.clone(), today()), region),
+        before: whole(Whole::before(plan, usage.clone(), today()), before),
+        after: whole(Whole::after(plan, usage.clone(), today()), after),
     }
 }
 
@@ -42,8 +29,9 @@ fn today() -> jiff::civil::Date {
 }
 
 /// Returns the prices of all parts.
-fn priced(whole: &Whole, region: &str) -> prices::Bill {
-    prices::Bill::of(region, parts(whole), &whole.usage)
+fn priced(whole: &Whole, region: &str, hours: Option<Hours>) -> prices::Bill {
+    let billed = hours.as_ref().map_or_else(|| parts(whole), |hours| hours::mean(whole, hours, parts));
+    prices::Bill { hours, ..prices::Bill::of(region, billed, &whole.usage) }
 }
 
 /// Returns all parts, in the order of plans.

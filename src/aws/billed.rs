@@ -17,9 +17,9 @@ pub struct Object {
     /// The place in the file that it comes from.
     pub origin: String,
     /// Its struct as a value: the plan's own, unless it takes both what is wanted and what runs to tell it.
-    fields: Arc<Value>,
+    pub(super) fields: Arc<Value>,
     /// Its ids, ARNs and endpoints, where it runs.
-    live: Option<Arc<Value>>,
+    pub(super) live: Option<Arc<Value>>,
 }
 
 /// All objects of a stack.

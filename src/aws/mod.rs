@@ -37,6 +37,7 @@ pub mod events;
 pub mod existing;
 pub mod guests;
 pub mod host;
+mod hours;
 pub mod iam;
 pub mod kms;
 pub mod lambda;

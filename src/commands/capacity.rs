@@ -462,7 +462,7 @@ capacity:
             .replace("scale: { min: 2, max: 30 }", "count: 10")
             .replace("capacity:", "usage: { requests: 500, transfer: 50000GiB, nat: 25000GiB, logs: 5000GiB }\ncapacity:");
         let by_hand = loaded(&by_hand);
-        let bill = bill::of(&stack_file::offline(&by_hand).unwrap(), "us-east-1", &Pricing::of(&by_hand.stack).usage);
+        let bill = bill::of(&stack_file::offline(&by_hand).unwrap(), "us-east-1", &Pricing::of(&by_hand.stack).usage, None);
         assert_eq!(outlook.monthly, dollars(&bill));
     }
 
@@ -509,7 +509,7 @@ capacity:
             let path = format!("{root}/stacks/stages/{file}.yaml");
             let loaded = loaded(&std::fs::read_to_string(path).unwrap());
             assert_eq!(loaded.warnings.diagnostics.len(), 0, "{file}");
-            let bill = bill::of(&stack_file::offline(&loaded).unwrap(), "us-east-1", &Pricing::of(&loaded.stack).usage);
+            let bill = bill::of(&stack_file::offline(&loaded).unwrap(), "us-east-1", &Pricing::of(&loaded.stack).usage, None);
             let mut monthly = format!("${:.0}", dollars(&bill).unwrap());
             let unknown: std::collections::BTreeSet<&str> =
                 bill.lines.iter().filter(|line| line.monthly.is_none()).map(|line| line.billed.part.what.as_str()).collect();

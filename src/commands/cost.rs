@@ -1,7 +1,7 @@
 use clap::Args;
 
 use super::arguments::{Aws, Format, StackFile};
-use super::price::{Pricing, billed, hours};
+use super::price::{Pricing, billed};
 use super::savings::{self, Wanted};
 use super::session;
 use super::spent::{self, When};
@@ -111,8 +111,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Grouping::Environments => return environments(&file, &loaded, format, &look),
     };
     let (bill, pricing) = billed(&loaded)?;
-    let hours = hours(&loaded.stack);
-    let about = about(&loaded, &pricing, hours.as_ref());
+    let about = about(&loaded, &pricing);
     ui::out(&match format {
         Format::Text => ui::cost_text(&bill, &by, sources, &about, &look),
         Format::Markdown => ui::cost_markdown(&bill, &by, sources, &about),
@@ -121,13 +120,12 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing, hours: Option<&'a ui::Hours>) -> ui::About<'a> {
+fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing) -> ui::About<'a> {
     ui::About {
         stack: loaded.stack.stack.as_str(),
         env: &loaded.env,
         usage: &pricing.usage,
         max_monthly: loaded.stack.cost.max_monthly,
-        hours,
     }
 }
 
@@ -145,7 +143,7 @@ fn environments(file: &StackFile, loaded: &Loaded, format: Format, look: &Look) 
     let bills = all.iter().map(billed).collect::<Result<Vec<_>>>()?;
     if format == Format::Json {
         let json = |(loaded, (bill, pricing)): (&Loaded, &(Bill, Pricing))| {
-            ui::cost_json(bill, &By::Section, &about(loaded, pricing, hours(&loaded.stack).as_ref()))
+            ui::cost_json(bill, &By::Section, &about(loaded, pricing))
         };
         ui::out(&session::json(&all.iter().zip(&bills).map(json).collect::<Vec<_>>())?)?;
         return Ok(Exit::Ok);
@@ -166,7 +164,7 @@ mod tests {
         let text = std::fs::read_to_string(format!("{}/stacks/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let loaded = config::load(name, &text, env, &stack_file::stack_schema()).unwrap();
         let (bill, pricing) = billed(&loaded).unwrap();
-        ui::cost_text(&bill, by, false, &about(&loaded, &pricing, hours(&loaded.stack).as_ref()), &Look::plain(120))
+        ui::cost_text(&bill, by, false, &about(&loaded, &pricing), &Look::plain(120))
     }
 
     #[test]

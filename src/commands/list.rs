@@ -56,6 +56,9 @@ pub struct Listed {
     pub monthly: Option<String>,
     /// The number of parts that are not in it, because no price of them is known.
     pub unpriced: u64,
+    /// The hours of a month that are counted in it, where it has a schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Decimal>,
     /// The last run, as far as the history can be read.
     last_run: Option<LastRun>,
 }
@@ -74,6 +77,9 @@ struct LastRun {
     /// The number of parts that are not in it, because no price of them is known.
     #[serde(skip)]
     unpriced: u64,
+    /// The hours that are counted in it, where that is not all.
+    #[serde(skip)]
+    hours: Option<Decimal>,
     /// Whether it deleted everything.
     #[serde(skip)]
     destroyed: bool,
@@ -133,6 +139,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
     Listed {
         monthly: last_run.as_ref().and_then(|run| run.monthly.clone()),
         unpriced: last_run.as_ref().map_or(0, |run| run.unpriced),
+        hours: last_run.as_ref().and_then(|run| run.hours),
         stack,
         env,
         objects,
@@ -154,7 +161,8 @@ impl LastRun {
         let after = plan["price"]["after"]["monthly"].as_str().filter(|_| ending == Ending::Complete);
         let unpriced = plan["price"]["after"]["unpriced"].as_u64().unwrap_or_default();
         let monthly = after.map(str::to_owned);
-        LastRun { number, command, began, who, commit, ending: ending.to_string(), monthly, unpriced, destroyed }
+        let hours = plan["price"]["schedule"]["monthly"].as_str().filter(|_| monthly.is_some()).and_then(|text| text.parse().ok());
+        LastRun { number, command, began, who, commit, ending: ending.to_string(), monthly, unpriced, hours, destroyed }
     }
 }
 
@@ -175,12 +183,12 @@ impl Listed {
 
     /// Returns what it costs in a month, in words.
     fn price(&self) -> String {
-        let monthly = self.monthly.as_deref().and_then(|monthly| monthly.parse::<Decimal>().ok()).map(Decimal::money);
-        match (monthly, self.unpriced) {
-            (Some(monthly), 0) => monthly,
-            (Some(monthly), more) => format!("{monthly} + {more} unpriced"),
-            (None, _) => String::new(),
-        }
+        let Some(monthly) = self.monthly.as_deref().and_then(|monthly| monthly.parse::<Decimal>().ok()) else {
+            return String::new();
+        };
+        let hours = self.hours.map(|hours| format!(" for {} h", hours.quantity())).unwrap_or_default();
+        let more = if self.unpriced > 0 { format!(" + {} unpriced", self.unpriced) } else { String::new() };
+        format!("{}{hours}{more}", monthly.money())
     }
 
     fn row(&self) -> Vec<String> {

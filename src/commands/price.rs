@@ -1,16 +1,19 @@
 //! What is assumed and what may be spent: from the sections `usage` and `cost`, and from `--max-monthly`.
 
+use serde_json::Value;
+
 use super::stack_file;
 use super::stop::{Result, Stop};
-use crate::aws::ec2::NatGateway;
+use crate::aws::bill;
+use crate::aws::ecs::TaskDefinition;
 use crate::aws::runs::history;
-use crate::aws::{self, bill};
-use crate::config::awake::{Asleep, WEEK};
+use crate::config::awake::{Asleep, Awake, WEEK};
+use crate::config::rest::Rest;
 use crate::config::usage::{FreeTier, UsageSection};
 use crate::config::{self, Loaded, Stack};
-use crate::engine::{Graph, Pause, Plan, Resource};
-use crate::prices::{Bill, Change, Decimal, Discounts, HOURS, Usage};
-use crate::ui::Hours;
+use crate::engine::tags::TAG_AWAKE;
+use crate::engine::{Key, Plan, Resource};
+use crate::prices::{Bill, Change, Decimal, Discounts, HOURS, Hours, Usage};
 
 /// What a file says about prices.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,8 @@ pub struct Pricing {
     pub usage: Usage,
     /// What it may cost in a month, and where that is said.
     limit: Option<(u32, &'static str)>,
+    /// Whether it has no NAT gateways while it sleeps.
+    without_nat: bool,
 }
 
 impl Pricing {
@@ -26,7 +31,7 @@ impl Pricing {
     pub fn of(stack: &Stack) -> Pricing {
         let limit = stack.cost.max_monthly.map(|max| (max, "cost.max_monthly"));
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        Pricing { usage: usage(&stack.usage, today), limit }
+        Pricing { usage: usage(&stack.usage, today), limit, without_nat: stack.schedule.nat == Asleep::Delete }
     }
 
     /// Returns the same with the limit of `--max-monthly`.
@@ -41,7 +46,11 @@ impl Pricing {
         let expires = history::expires(plan).and_then(|at| at.parse::<jiff::Timestamp>().ok());
         let seconds = expires.map(|at| at.as_second() - jiff::Timestamp::now().as_second());
         let hours = seconds.map(|seconds| Decimal::of(u64::try_from(seconds).unwrap_or(0)).over(Decimal::of(3600)));
-        Change { hours, ..bill::change(plan, &self.usage) }
+        // What runs says itself in which hours it does.
+        let before = plan.items.iter().filter_map(|item| Some((&item.key, item.before.as_ref()?.fields.as_ref())));
+        let after = plan.items.iter().filter_map(|item| Some((&item.key, item.desired.as_deref()?)));
+        let (before, after) = (tagged(before, self.without_nat), tagged(after, self.without_nat));
+        Change { hours, ..bill::change(plan, &self.usage, before, after) }
     }
 
     /// Returns why a plan must not be applied, and the next step: it raises the monthly price above the limit.
@@ -103,10 +112,20 @@ fn discounts(section: &config::usage::Discounts) -> Discounts {
 }
 
 /// Returns the hours of a month in which an environment runs, where its file has them.
-pub fn hours(stack: &Stack) -> Option<Hours> {
-    let awake = stack.schedule.awake.as_ref()?;
+fn hours(stack: &Stack) -> Option<Hours> {
+    Some(counted(stack.schedule.awake.as_ref()?, stack.schedule.nat == Asleep::Delete))
+}
+
+fn counted(awake: &Awake, without_nat: bool) -> Hours {
     let monthly = (HOURS * Decimal::of(awake.minutes().into())).over(Decimal::of(WEEK.into()));
-    Some(Hours { awake: awake.to_string(), monthly, without_nat: stack.schedule.nat == Asleep::Delete })
+    Hours { awake: awake.to_string(), monthly, without_nat }
+}
+
+/// Returns the hours that objects have in their tags, which are all the same; revisions of before keep theirs.
+fn tagged<'a>(objects: impl Iterator<Item = (&'a Key, &'a Value)>, without_nat: bool) -> Option<Hours> {
+    let current = objects.filter(|(key, _)| key.kind != TaskDefinition::KIND);
+    let text = current.filter_map(|(_, fields)| fields.get("tags")?.get(TAG_AWAKE)?.as_str()).next()?;
+    Some(counted(&text.parse::<Rest>().ok()?.awake?, without_nat))
 }
 
 /// Returns what a loaded file costs.
@@ -116,29 +135,17 @@ pub fn hours(stack: &Stack) -> Option<Hours> {
 pub fn billed(loaded: &Loaded) -> Result<(Bill, Pricing)> {
     let pricing = Pricing::of(&loaded.stack);
     let (graph, region) = (stack_file::offline(loaded)?, &loaded.stack.region);
-    let bill = match hours(&loaded.stack) {
-        None => bill::of(&graph, region, &pricing.usage),
-        Some(hours) => {
-            let asleep = asleep(&graph, &hours)?;
-            bill::by_hours(&graph, &asleep, hours.monthly.over(HOURS), region, &pricing.usage)
-        }
-    };
-    Ok((bill, pricing))
-}
-
-/// Returns what is desired while an environment sleeps.
-fn asleep(graph: &Graph, hours: &Hours) -> Result<Graph> {
-    let registry = aws::registry();
-    let has_nat = graph.nodes().any(|node| node.key.kind == NatGateway::KIND);
-    let why = if hours.without_nat && has_nat { Pause::Bare } else { Pause::Asked };
-    let mut asleep = graph.clone();
-    asleep.pause(&registry, why)?;
-    Ok(asleep)
+    Ok((bill::of(&graph, region, &pricing.usage, hours(&loaded.stack)), pricing))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::aws;
+    use crate::engine::token::{self, Token};
+    use crate::engine::{Claim, Graph, Pause, Readiness, Seen, Snapshot};
 
     #[test]
     fn a_file_that_says_nothing_has_the_defaults() {
@@ -195,5 +202,93 @@ databases: { main: { engine: postgres, version: "17", class: db.t3.micro, storag
         // 730 × 0.045 = 32.85 and half of it 16.425; 50 GiB through it are a month's: 2.25. Its address is paid for all the time.
         assert_eq!((always["ec2.nat_gateway"].as_str(), half["ec2.nat_gateway"].as_str()), ("35.10", "18.68"));
         assert_eq!(always["ec2.address"], half["ec2.address"]);
+    }
+
+    /// A graph as AWS has it: references are identifiers.
+    fn seen(graph: &Graph) -> Snapshot {
+        let value = |key: &Key, attr: &str| format!("{attr}-{}", key.name);
+        fn physical(fields: &mut Value, value: &dyn Fn(&Key, &str) -> String) {
+            match fields {
+                Value::String(text) => {
+                    let mut pairs = Vec::new();
+                    token::visit(&Value::String(text.clone()), &mut |token| {
+                        if let Token::Named { key, attr, .. } = &token {
+                            let id = value(key, attr);
+                            pairs.push((
+                                token.to_string(),
+                                Token::Physical { kind: &key.kind, attr, value: &id }.to_string(),
+                            ));
+                        }
+                    });
+                    pairs.iter().for_each(|(named, id)| *text = text.replace(named, id));
+                }
+                Value::Array(items) => items.iter_mut().for_each(|item| physical(item, value)),
+                Value::Object(fields) => fields.values_mut().for_each(|field| physical(field, value)),
+                _ => {}
+            }
+        }
+        let seen = graph.nodes().filter(|node| !graph.is_absent(&node.key)).map(|node| {
+            let mut fields = node.desired.as_ref().clone();
+            physical(&mut fields, &value);
+            let live: serde_json::Map<String, Value> =
+                ["id", "arn"].into_iter().map(|attr| (attr.to_owned(), value(&node.key, attr).into())).collect();
+            Seen {
+                kind: node.key.kind.clone(),
+                claim: Claim::Ours(node.key.name.clone()),
+                live: Arc::new(live.into()),
+                fields: Arc::new(fields),
+                state: Readiness::Ready,
+            }
+        });
+        Snapshot { seen: seen.collect(), ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_plan_counts_the_hours_that_the_file_has() {
+        let registry = aws::registry();
+        let load = |more: &str| {
+            let replica = SLEEPS.replace("storage: 20GiB }", "storage: 20GiB, backups: 7d, replicas: { read: {} } }, other: { engine: mysql, version: \"8.4\", class: db.t3.micro, storage: 20GiB }");
+            config::load("s.yaml", &format!("{replica}{more}"), None, &stack_file::stack_schema())
+                .unwrap_or_else(|r| panic!("{}", r.render(100, false, true)))
+        };
+        let always = load("");
+        let plain = stack_file::offline(&always).unwrap();
+        let all = billed(&always).unwrap().0.sum().monthly.cents();
+        for more in [HALF.to_owned(), HALF.replace(" }", ", nat: delete }")] {
+            let loaded = load(&more);
+            let (bill, pricing) = billed(&loaded).unwrap();
+            let expected = bill.sum().monthly.cents();
+            let graph = stack_file::offline(&loaded).unwrap();
+            let at_rest = |why: Option<Pause>| {
+                let mut graph = graph.clone();
+                why.into_iter().for_each(|why| drop(graph.pause(&registry, why).unwrap()));
+                graph
+            };
+            let change = |from: Option<&Graph>, to: Option<&Graph>| {
+                let snapshot = from.map(seen).unwrap_or_default();
+                pricing.change(&Plan::make(&registry, &stack_file::unasked(&loaded), to, &snapshot).unwrap())
+            };
+            // Whether it runs or is paused before and afterwards, it costs the same.
+            let states = [None, Some(Pause::Asked), Some(Pause::Bare)];
+            for (from, to) in states.into_iter().flat_map(|from| states.into_iter().map(move |to| (from, to))) {
+                let change = change(Some(&at_rest(from)), Some(&at_rest(to)));
+                let cents = [&change.before, &change.after].map(|bill| bill.sum().monthly.cents());
+                assert_eq!(cents, [expected; 2], "from {from:?} to {to:?} {more}");
+                assert_eq!(change.after.hours.unwrap().monthly.to_string(), "365");
+                let most = change.after.lines.iter().find(|line| line.billed.object == "rds.instance/main").unwrap();
+                assert_eq!(most.billed.part.quantity, HOURS, "a database with a replica runs all the time");
+            }
+            let new = change(None, Some(&at_rest(Some(Pause::Bare))));
+            assert_eq!((new.before.sum().parts, new.after.sum().monthly.cents()), (0, expected));
+            let gone = change(Some(&graph), None);
+            assert_eq!((gone.before.sum().monthly.cents(), gone.after.sum().parts), (expected, 0));
+            // What has no schedule yet is counted all the time; a limit looks at what the hours make of it.
+            let begins = change(Some(&plain), Some(&graph));
+            assert_eq!([&begins.before, &begins.after].map(|bill| bill.sum().monthly.cents()), [all, expected]);
+            assert!(begins.before.hours.is_none() && pricing.clone().limited(Some(1)).refusal(&begins).is_none());
+            let dollars = u32::try_from(expected / 100).unwrap();
+            let refused = |max| pricing.clone().limited(Some(max)).refusal(&new).is_some();
+            assert!(refused(dollars) && !refused(dollars + 1) && i128::from(dollars + 1) * 100 < all);
+        }
     }
 }

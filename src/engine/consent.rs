@@ -243,6 +243,7 @@ mod tests {
             moved: Vec::new(),
             ignored_tags: Vec::new(),
             items,
+            awake: Vec::new(),
         }
     }
 

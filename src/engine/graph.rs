@@ -17,7 +17,7 @@ use super::token;
 use super::token::Need;
 
 /// One desired object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// Its address.
     pub key: Key,
@@ -74,6 +74,8 @@ pub struct Graph {
     ignored_tags: Vec<String>,
     /// What does not exist while the environment is paused ([`super::pause`]).
     pub(super) absent: BTreeSet<Key>,
+    /// What is desired while the environment runs, of what is paused or does not exist then.
+    pub(super) awake: BTreeMap<Key, Node>,
 }
 
 impl Graph {

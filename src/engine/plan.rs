@@ -57,6 +57,9 @@ pub struct Plan {
     pub ignored_tags: Vec<String>,
     /// One for each object that is desired or there.
     pub items: Vec<Item>,
+    /// What is desired of what it leaves at rest, while that runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awake: Vec<Node>,
 }
 
 /// How many objects get which action.
@@ -231,6 +234,7 @@ impl Plan {
             moved: graph.moved.clone(),
             ignored_tags: graph.ignored_tags().to_vec(),
             items,
+            awake: graph.awake.values().cloned().collect(),
         };
         plan.settle_orders(registry)?;
         for item in &mut plan.items {
@@ -348,6 +352,7 @@ impl Plan {
         let mut graph = Graph::default();
         graph.moved.clone_from(&self.moved);
         graph.ignore_tags(&self.ignored_tags);
+        graph.awake = self.awake.iter().map(|node| (node.key.clone(), node.clone())).collect();
         for item in &self.items {
             if let Some(desired) = &item.desired {
                 graph.insert(Node { key: item.key.clone(), desired: desired.clone(), origin: item.origin.clone() })?;

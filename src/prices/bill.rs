@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decimal::Decimal;
-use super::part::{HOURS, Part, Usage};
+use super::part::{HOURS, Hours, Part, Usage};
 use super::table::{self, Rate, Table};
 
 /// The number of movers that are told with a change.
@@ -56,6 +56,8 @@ pub struct Bill {
     pub has_table: bool,
     /// The day on which prices of it were read on this machine, if some were.
     pub updated: Option<String>,
+    /// The hours that are counted, where it does not run at all times.
+    pub hours: Option<Hours>,
     /// Every part.
     pub lines: Vec<Line>,
     /// What everything costs in a month once free allowances are no more deducted, where the file says when that is.
@@ -116,7 +118,7 @@ impl Bill {
         }
         let updated = table.and_then(|table| table.updated.clone());
         let without_allowances = usage.free_until.filter(|_| usage.free_tier).map(|_| without);
-        Bill { region: region.to_owned(), has_table: table.is_some(), updated, lines, without_allowances }
+        Bill { region: region.to_owned(), has_table: table.is_some(), updated, hours: None, lines, without_allowances }
     }
 
     /// Returns the sum of everything.

@@ -15,5 +15,5 @@ mod worked_examples;
 pub use bill::{Bill, Billed, Change, Line, Sum};
 pub use decimal::{Decimal, thousands};
 pub use offers::{Found, Reader, offers, path};
-pub use part::{Discounts, HOURS, Part, Usage, lcus};
+pub use part::{Discounts, HOURS, Hours, Part, Usage, lcus};
 pub use table::{Known, Rate, Row, Table, is_written, known, look_in, of, write};

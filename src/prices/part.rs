@@ -1,9 +1,25 @@
 //! What is billed of an object, before it has a price, and what is assumed of its use.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::decimal::Decimal;
 
 /// The hours of a month, as AWS's calculators have them: 365 days by 24 hours, divided by 12.
 pub const HOURS: Decimal = Decimal::of(730);
+
+/// The hours of a month in which an environment runs that sleeps the rest of the time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Hours {
+    /// As the file has them: `mon-fri 07:00-20:00 Europe/Berlin`.
+    pub awake: String,
+    /// How many of a month's 730.
+    #[schemars(with = "String")]
+    pub monthly: Decimal,
+    /// Whether NAT gateways are deleted the rest of the time.
+    #[serde(skip)]
+    pub without_nat: bool,
+}
 
 /// Something that is billed.
 #[derive(Clone, Debug, PartialEq)]

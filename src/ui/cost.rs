@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::prices::{Bill, Billed, Decimal, HOURS, Line, Sum, Usage};
+use crate::prices::{Bill, Billed, Decimal, HOURS, Hours, Line, Sum, Usage};
 
 use super::plan::{escaped, finish};
 use super::price::SumJson;
@@ -58,20 +58,6 @@ pub struct About<'a> {
     pub usage: &'a Usage,
     /// What it may cost, where that is said.
     pub max_monthly: Option<u32>,
-    /// The hours in which it runs, where that is not always.
-    pub hours: Option<&'a Hours>,
-}
-
-/// The hours of a month in which an environment runs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Hours {
-    /// As the file has them.
-    pub awake: String,
-    /// How many of a month.
-    pub monthly: Decimal,
-    /// Whether NAT gateways are deleted the rest of the time.
-    #[serde(skip)]
-    pub without_nat: bool,
 }
 
 /// A table of a bill: its headers and rows.
@@ -205,7 +191,7 @@ fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
     if !assumed.is_empty() {
         out.push(format!("Assumed: {}.", assumed.join(", ")));
     }
-    if let Some(hours) = about.hours {
+    if let Some(hours) = &bill.hours {
         let nat = if hours.without_nat { ", NAT gateways" } else { "" };
         out.push(format!(
             "It runs {} of {HOURS} hours (`schedule.awake`: {}), and tasks, hours of databases that stop{nat} are counted for these only. \
@@ -400,7 +386,7 @@ pub fn cost_json(bill: &Bill, by: &By, about: &About<'_>) -> CostJson {
         currency: "USD",
         sum: SumJson::of(&bill.sum()),
         max_monthly: about.max_monthly,
-        schedule: about.hours.cloned(),
+        schedule: bill.hours.clone(),
         free_until: about.usage.free_until.map(|day| day.to_string()),
         monthly_then: bill.without_allowances.map(Decimal::plain),
         groups: sums.map(|(name, sum)| GroupJson { name, sum: SumJson::of(&sum) }).collect(),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::prices::{Change, Decimal, Sum};
+use crate::prices::{Bill, Change, Decimal, HOURS, Hours, Sum};
 
 use super::style::{clean, count};
 
@@ -44,6 +44,12 @@ pub struct PriceJson {
     /// What it costs until its expiry, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_expiry: Option<String>,
+    /// The hours that are counted of what runs after it, where it does not run at all times; whether it is paused just now does not matter then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Hours>,
+    /// The same of what runs now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule_before: Option<Hours>,
 }
 
 /// A section that changes the monthly price.
@@ -65,6 +71,25 @@ pub fn price_json(change: &Change) -> PriceJson {
         change: change.by().plain(),
         movers: movers.collect(),
         until_expiry: change.until_expiry().map(Decimal::plain),
+        schedule: change.after.hours.clone(),
+        schedule_before: change.before.hours.clone(),
+    }
+}
+
+/// Returns which hours are counted, where it does not run at all times.
+fn counted(change: &Change) -> Option<String> {
+    let told = |bill: &Bill| {
+        let hours = bill.hours.as_ref().filter(|_| bill.sum().parts > 0)?;
+        Some(format!("{} of {HOURS} hours (`schedule.awake`: {})", hours.monthly.quantity(), clean(&hours.awake)))
+    };
+    let empty = change.before.sum().parts == 0;
+    match (told(&change.before), told(&change.after)) {
+        (None, None) => None,
+        (before, Some(after)) if empty || before.as_ref() == Some(&after) => Some(format!(" Counted for {after}.")),
+        (None, Some(after)) => Some(format!(" Counted afterwards for {after}, before for all.")),
+        (Some(before), None) if change.after.sum().parts == 0 => Some(format!(" Counted for {before}.")),
+        (Some(before), None) => Some(format!(" Counted before for {before}, afterwards for all.")),
+        (Some(before), Some(after)) => Some(format!(" Counted before for {before}, afterwards for {after}.")),
     }
 }
 
@@ -96,6 +121,7 @@ pub(super) fn price_lines(change: &Change) -> (String, Vec<String>) {
     if after.unpriced > 0 {
         text += &format!(" Not in it: {}, without a known price.", count(after.unpriced, "part"));
     }
+    text.extend(counted(change));
     if let Some(until) = change.until_expiry() {
         text += &format!(" Until it expires: {}.", until.money());
     }

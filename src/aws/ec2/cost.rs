@@ -39,7 +39,7 @@ mod tests {
         graph.insert(Node { key: "ec2.vpc/main".parse().unwrap(), desired, origin: "network".into() }).unwrap();
         let monthly = |gigabytes: u64| {
             let usage = Usage { cross_zone: Decimal::of(gigabytes), ..Usage::default() };
-            let bill = crate::aws::bill::of(&graph, "us-east-1", &usage);
+            let bill = crate::aws::bill::of(&graph, "us-east-1", &usage, None);
             (bill.lines.len(), bill.sum().monthly.plain())
         };
         // 300 gigabytes, a cent for each on either side.

@@ -371,6 +371,7 @@ impl<'a> One<'a> {
             moved: Vec::new(),
             ignored_tags: Vec::new(),
             items: items.into_iter().flatten().collect(),
+            awake: Vec::new(),
         })
     }
 

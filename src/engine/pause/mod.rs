@@ -44,20 +44,27 @@ impl Graph {
                 users.entry(key).or_default().insert(user.kind.clone());
             }
         }
-        let mut paused = BTreeSet::new();
+        let (mut paused, mut awake) = (BTreeSet::new(), Vec::new());
         for node in self.nodes_mut() {
             let Some(kind) = registry.find(&node.key.kind) else { continue };
             let used_by: Vec<&str> = users.get(&node.key).into_iter().flatten().map(String::as_str).collect();
+            let running = node.clone();
             let desired = Arc::make_mut(&mut node.desired);
             if !kind.pause(desired, why, &used_by) {
                 continue;
             }
+            awake.push(running);
             if let (true, Value::Object(fields)) = (kind.info().tagged, desired)
                 && let Value::Object(tags) = fields.entry("tags").or_insert_with(|| json!({}))
             {
                 tags.insert(TAG_PAUSED.into(), why.word().into());
             }
             paused.insert(node.key.clone());
+        }
+        awake.extend(self.absent.iter().filter_map(|key| self.get(key).cloned()));
+        for node in awake {
+            // What is paused already has been told before.
+            self.awake.entry(node.key.clone()).or_insert(node);
         }
         Ok(paused)
     }

@@ -64,6 +64,7 @@ pub(super) fn plan_of(items: Vec<Item>) -> Plan {
         moved: Vec::new(),
         ignored_tags: Vec::new(),
         items,
+        awake: Vec::new(),
     }
 }
 
