@@ -3,11 +3,11 @@
 use super::billed::Whole;
 use super::{hours, registry};
 use crate::engine::{Graph, Plan};
-use crate::prices::{self, Billed, Change, Hours, Usage};
+use crate::prices::{self, Billed, Change, Hours, Part, Usage};
 
 /// Returns what a file costs in a month, if so in these hours.
 pub fn of(graph: &Graph, region: &str, usage: &Usage, hours: Option<Hours>) -> prices::Bill {
-    priced(&Whole::desired(graph, usage.clone(), today()), region, hours)
+    priced(&Whole::desired(graph, region, usage.clone(), today()), hours)
 }
 
 /// Returns what a plan makes of the monthly price; `before` and `after` are the hours in which the environment runs, where it has some. With
@@ -15,7 +15,7 @@ pub fn of(graph: &Graph, region: &str, usage: &Usage, hours: Option<Hours>) -> p
 pub fn change(plan: &Plan, usage: &Usage, before: Option<Hours>, after: Option<Hours>) -> Change {
     let whole = |whole: Whole, hours: Option<Hours>| {
         let running = if hours.is_some() { hours::running(whole, plan) } else { whole };
-        priced(&running, &plan.scope.region, hours)
+        priced(&running, hours)
     };
     Change {
         hours: None,
@@ -29,9 +29,9 @@ fn today() -> jiff::civil::Date {
 }
 
 /// Returns the prices of all parts.
-fn priced(whole: &Whole, region: &str, hours: Option<Hours>) -> prices::Bill {
+fn priced(whole: &Whole, hours: Option<Hours>) -> prices::Bill {
     let billed = hours.as_ref().map_or_else(|| parts(whole), |hours| hours::mean(whole, hours, parts));
-    prices::Bill { hours, ..prices::Bill::of(region, billed, &whole.usage) }
+    prices::Bill { hours, ..prices::Bill::of(&whole.region, billed, &whole.usage) }
 }
 
 /// Returns all parts, in the order of plans.
@@ -40,7 +40,8 @@ fn parts(whole: &Whole) -> Vec<Billed> {
     for wing in registry::wings() {
         let of_wing = whole.objects.iter().filter(|object| wing.kinds.iter().any(|row| row.name == object.key.kind));
         for object in of_wing {
-            billed.extend((wing.bill)(object, whole).into_iter().map(|part| Billed {
+            let counted = |part: &Part| part.assumed.is_none() || !whole.usage.idle;
+            billed.extend((wing.bill)(object, whole).into_iter().filter(counted).map(|part| Billed {
                 object: object.key.to_string(),
                 section: object.origin.clone(),
                 tags: object.tags(),

@@ -27,6 +27,8 @@ pub struct Object {
 pub struct Whole {
     /// The objects.
     pub objects: Vec<Object>,
+    /// The region that they are in, but for what says another one.
+    pub region: String,
     /// What is assumed of their use.
     pub usage: Usage,
     /// The day for which this is said: prices of old versions change with it.
@@ -62,14 +64,14 @@ fn filled(fields: &Arc<Value>, from: &Value) -> Arc<Value> {
 
 impl Whole {
     /// Returns what a file wants, without what does not exist while it is paused, if it is.
-    pub fn desired(graph: &Graph, usage: Usage, today: jiff::civil::Date) -> Whole {
+    pub fn desired(graph: &Graph, region: &str, usage: Usage, today: jiff::civil::Date) -> Whole {
         let objects = graph.nodes().filter(|node| !graph.is_absent(&node.key)).map(|node| Object {
             key: node.key.clone(),
             origin: node.origin.clone(),
             fields: node.desired.clone(),
             live: None,
         });
-        Whole { objects: objects.collect(), usage, today }
+        Whole { objects: objects.collect(), region: region.to_owned(), usage, today }
     }
 
     /// Returns what runs before a plan is applied.
@@ -91,7 +93,7 @@ impl Whole {
             let live = Some(before.live.clone());
             Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
         });
-        Whole { objects: objects.collect(), usage, today }
+        Whole { objects: objects.collect(), region: plan.scope.region.clone(), usage, today }
     }
 
     /// Returns what runs after it.
@@ -118,7 +120,7 @@ impl Whole {
             let live = before.map(|before| before.live.clone());
             Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
         });
-        Whole { objects: objects.collect(), usage, today }
+        Whole { objects: objects.collect(), region: plan.scope.region.clone(), usage, today }
     }
 
     /// Returns the object that a reference means, if it is the stack's.

@@ -115,9 +115,10 @@ pub fn running(mut whole: Whole, plan: &Plan) -> Whole {
 /// Returns what a plan desires while the environment runs.
 fn desired(plan: &Plan) -> Graph {
     let mut graph = Graph::default();
-    let items = plan.items.iter().filter_map(|item| {
-        Some(Node { key: item.key.clone(), desired: item.desired.clone()?, origin: item.origin.clone() })
-    });
+    let items = plan
+        .items
+        .iter()
+        .filter_map(|item| Some(Node { key: item.key.clone(), desired: item.desired.clone()?, origin: item.origin.clone() }));
     // What runs counts, and is first.
     for node in plan.awake.iter().cloned().chain(items) {
         drop(graph.insert(node));

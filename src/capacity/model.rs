@@ -283,7 +283,9 @@ impl Model {
         held.map(|service| service.tasks_for(users).saturating_mul(service.connections)).fold(0, u32::saturating_add)
     }
 
-    /// Returns the limits of the file as it is, the first one first.
+    /// Returns the limits of the file as it is, the first one first. The capacity units of a load balancer are none: it scales by itself, and
+    /// they are counted afterwards, to be billed
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>; the quotas for units are of reserved ones).
     pub fn bounds(&self) -> Vec<Bound> {
         let mut bounds = Vec::new();
         for service in &self.services {

@@ -2,6 +2,7 @@ use clap::Args;
 
 use super::arguments::{Aws, Format, StackFile};
 use super::price::{Pricing, billed};
+use super::recovery;
 use super::savings::{self, Wanted};
 use super::session;
 use super::spent::{self, When};
@@ -111,7 +112,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Grouping::Environments => return environments(&file, &loaded, format, &look),
     };
     let (bill, pricing) = billed(&loaded)?;
-    let about = about(&loaded, &pricing);
+    let standby = recovery::cost::standby(&loaded)?;
+    let about = about(&loaded, &pricing, standby.as_ref());
     ui::out(&match format {
         Format::Text => ui::cost_text(&bill, &by, sources, &about, &look),
         Format::Markdown => ui::cost_markdown(&bill, &by, sources, &about),
@@ -120,12 +122,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing) -> ui::About<'a> {
+fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing, standby: Option<&'a ui::Standby>) -> ui::About<'a> {
     ui::About {
         stack: loaded.stack.stack.as_str(),
         env: &loaded.env,
         usage: &pricing.usage,
         max_monthly: loaded.stack.cost.max_monthly,
+        standby,
     }
 }
 
@@ -141,15 +144,16 @@ fn environments(file: &StackFile, loaded: &Loaded, format: Format, look: &Look) 
         all.push(loaded.clone());
     }
     let bills = all.iter().map(billed).collect::<Result<Vec<_>>>()?;
+    let standbys = all.iter().map(recovery::cost::standby).collect::<Result<Vec<_>>>()?;
     if format == Format::Json {
-        let json = |(loaded, (bill, pricing)): (&Loaded, &(Bill, Pricing))| {
-            ui::cost_json(bill, &By::Section, &about(loaded, pricing))
+        let json = |((loaded, (bill, pricing)), standby): ((&Loaded, &(Bill, Pricing)), &Option<ui::Standby>)| {
+            ui::cost_json(bill, &By::Section, &about(loaded, pricing, standby.as_ref()))
         };
-        ui::out(&session::json(&all.iter().zip(&bills).map(json).collect::<Vec<_>>())?)?;
+        ui::out(&session::json(&all.iter().zip(&bills).zip(&standbys).map(json).collect::<Vec<_>>())?)?;
         return Ok(Exit::Ok);
     }
-    let bills: Vec<(String, Bill)> =
-        all.iter().map(|loaded| loaded.env.clone()).zip(bills.into_iter().map(|(bill, _)| bill)).collect();
+    let rows = all.iter().zip(bills).zip(standbys);
+    let bills: Vec<_> = rows.map(|((loaded, (bill, _)), standby)| (loaded.env.clone(), bill, standby)).collect();
     ui::out(&ui::costs_text(&bills, format == Format::Markdown, look))?;
     Ok(Exit::Ok)
 }
@@ -164,7 +168,8 @@ mod tests {
         let text = std::fs::read_to_string(format!("{}/stacks/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let loaded = config::load(name, &text, env, &stack_file::stack_schema()).unwrap();
         let (bill, pricing) = billed(&loaded).unwrap();
-        ui::cost_text(&bill, by, false, &about(&loaded, &pricing), &Look::plain(120))
+        let standby = recovery::cost::standby(&loaded).unwrap();
+        ui::cost_text(&bill, by, false, &about(&loaded, &pricing, standby.as_ref()), &Look::plain(120))
     }
 
     #[test]
@@ -176,6 +181,7 @@ mod tests {
             ("shop", None),
             ("shop", Some("production")),
             ("shop", Some("load-test")),
+            ("regions", None),
         ] {
             let snapshot = format!("{name}-{}", env.unwrap_or("default"));
             insta::assert_snapshot!(snapshot, shown(name, env, &By::Section));

@@ -161,7 +161,8 @@ impl LastRun {
         let after = plan["price"]["after"]["monthly"].as_str().filter(|_| ending == Ending::Complete);
         let unpriced = plan["price"]["after"]["unpriced"].as_u64().unwrap_or_default();
         let monthly = after.map(str::to_owned);
-        let hours = plan["price"]["schedule"]["monthly"].as_str().filter(|_| monthly.is_some()).and_then(|text| text.parse().ok());
+        let hours =
+            plan["price"]["schedule"]["monthly"].as_str().filter(|_| monthly.is_some()).and_then(|text| text.parse().ok());
         LastRun { number, command, began, who, commit, ending: ending.to_string(), monthly, unpriced, hours, destroyed }
     }
 }

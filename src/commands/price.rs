@@ -41,6 +41,15 @@ impl Pricing {
         Pricing { limit, ..self }
     }
 
+    /// Returns the same for a standby: nobody uses it, allowances are deducted where someone does, and reservations are of one region.
+    #[must_use]
+    pub fn idle(mut self) -> Pricing {
+        let Discounts { services, functions, .. } = self.usage.discounts;
+        (self.usage.idle, self.usage.free_tier, self.usage.free_until) = (true, false, None);
+        self.usage.discounts = Discounts { services, functions, ..Discounts::default() };
+        self
+    }
+
     /// Returns what a plan makes of the monthly price.
     pub fn change(&self, plan: &Plan) -> Change {
         let expires = history::expires(plan).and_then(|at| at.parse::<jiff::Timestamp>().ok());
@@ -83,6 +92,7 @@ fn usage(section: &UsageSection, today: jiff::civil::Date) -> Usage {
         // A number of the file has few places, and no exponent when it is written out.
         requests: format!("{:.6}", section.requests).parse().unwrap_or_default(),
         transfer: size(section.transfer),
+        edge: section.edge.elsewhere(),
         nat: size(section.nat),
         cross_zone: size(section.cross_zone),
         logs: size(section.logs),
@@ -90,6 +100,7 @@ fn usage(section: &UsageSection, today: jiff::civil::Date) -> Usage {
         reads: number(section.reads),
         messages: number(section.messages),
         calls: number(section.calls),
+        idle: false,
         free_tier: section.free_tier.holds_on(today),
         free_until: match section.free_tier {
             FreeTier::Until(day) => Some(day),
@@ -112,7 +123,7 @@ fn discounts(section: &config::usage::Discounts) -> Discounts {
 }
 
 /// Returns the hours of a month in which an environment runs, where its file has them.
-fn hours(stack: &Stack) -> Option<Hours> {
+pub fn hours(stack: &Stack) -> Option<Hours> {
     Some(counted(stack.schedule.awake.as_ref()?, stack.schedule.nat == Asleep::Delete))
 }
 
@@ -214,10 +225,7 @@ databases: { main: { engine: postgres, version: "17", class: db.t3.micro, storag
                     token::visit(&Value::String(text.clone()), &mut |token| {
                         if let Token::Named { key, attr, .. } = &token {
                             let id = value(key, attr);
-                            pairs.push((
-                                token.to_string(),
-                                Token::Physical { kind: &key.kind, attr, value: &id }.to_string(),
-                            ));
+                            pairs.push((token.to_string(), Token::Physical { kind: &key.kind, attr, value: &id }.to_string()));
                         }
                     });
                     pairs.iter().for_each(|(named, id)| *text = text.replace(named, id));

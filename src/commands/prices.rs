@@ -94,12 +94,12 @@ async fn update(update: Update, color: Color) -> Result {
     for region in region {
         let (mut rows, mut missing) = (Vec::new(), Vec::new());
         for offer in prices::offers() {
-            let path = prices::path(offer, &region);
+            let path = offer.path(&region);
             let mut reader = Reader::new(offer, &region, &today);
             let bytes = read(&from, &path, &mut reader).await?;
             let Some(bytes) = bytes else {
                 ui::err(&format!("{offer}: not in the list of {region}.\n"))?;
-                missing.push(offer);
+                missing.push(offer.to_string());
                 continue;
             };
             let found = reader.end().map_err(|why| not_read(&from, &path, &why))?;
@@ -131,7 +131,7 @@ async fn update(update: Update, color: Color) -> Result {
 }
 
 /// Says what was found in a file, a line each.
-fn told(offer: &str, bytes: u64, found: &Found) -> String {
+fn told(offer: prices::Offer, bytes: u64, found: &Found) -> String {
     let rows = ui::count(found.rows.len(), "row");
     let mut lines = vec![format!("{offer}: {rows} of {}, version {}.", ui::size(bytes), found.version)];
     lines.extend(found.unclear.iter().map(|why| format!("  no price: {why}")));

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::arguments::Aws;
 use super::consent;
 use super::price::billed;
+use super::recovery;
 use super::session::Session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ce::spend::{self, Spend};
@@ -68,7 +69,9 @@ pub async fn of(loaded: &Loaded, aws: &Aws, when: When, yes: bool, color: Color)
     }
     let session = Session::of(loaded, aws, color).await?;
     let spend = session.hear(spend::of(&session.cx, start, end)).await?;
-    let (bill, pricing) = billed(loaded)?;
+    let (mut bill, pricing) = billed(loaded)?;
+    // By tags both regions are counted.
+    bill.lines.extend(recovery::cost::standby(loaded)?.into_iter().flat_map(|standby| standby.bill.lines));
     let cx = &session.cx.scope;
     let mut spent = spent(&spend, &bill, start, end);
     spent.stack.clone_from(&cx.stack);

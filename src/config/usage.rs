@@ -21,6 +21,9 @@ pub struct UsageSection {
     pub requests: f64,
     /// What users download in a month.
     pub transfer: Size,
+    /// Where the edge locations of CloudFront are that answer them: its prices differ by that. What `cdn.price_class` leaves out is counted like
+    /// North America.
+    pub edge: Edge,
     /// What goes through all NAT gateways in a month.
     pub nat: Size,
     /// What tasks, databases and caches send to another zone in a month; AWS charges it on both sides. What a load balancer sends to
@@ -41,6 +44,45 @@ pub struct UsageSection {
     pub free_tier: FreeTier,
     /// How much less than its list prices AWS charges, because of commitments of the account. Default: list prices.
     pub discounts: Discounts,
+}
+
+/// An area of edge locations, as CloudFront prices them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Edge {
+    /// The United States, Canada and Mexico.
+    #[default]
+    NorthAmerica,
+    /// Europe and Israel.
+    Europe,
+    /// South Africa, Kenya and the Middle East.
+    AfricaMiddleEast,
+    /// South America.
+    SouthAmerica,
+    /// Japan.
+    Japan,
+    /// Australia and New Zealand.
+    Australia,
+    /// Hong Kong, the Philippines, Singapore, South Korea, Taiwan and others.
+    AsiaPacific,
+    /// India.
+    India,
+}
+
+impl Edge {
+    /// Returns how it is written in the file; nothing for North America.
+    pub fn elsewhere(self) -> Option<&'static str> {
+        Some(match self {
+            Edge::NorthAmerica => return None,
+            Edge::Europe => "europe",
+            Edge::AfricaMiddleEast => "africa-middle-east",
+            Edge::SouthAmerica => "south-america",
+            Edge::Japan => "japan",
+            Edge::Australia => "australia",
+            Edge::AsiaPacific => "asia-pacific",
+            Edge::India => "india",
+        })
+    }
 }
 
 /// How much less than the list price is charged for what commitments cover, such as `20%`. What they do not cover (storage, requests,
@@ -191,6 +233,7 @@ impl Default for UsageSection {
         UsageSection {
             requests: 1.0,
             transfer: Size::gib(100),
+            edge: Edge::NorthAmerica,
             nat: Size::gib(50),
             cross_zone: Size::gib(0),
             logs: Size::gib(10),

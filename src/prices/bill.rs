@@ -84,12 +84,14 @@ impl Bill {
     }
 
     fn by(region: &str, table: Option<&Table>, billed: Vec<Billed>, usage: &Usage) -> Bill {
-        let mut used: BTreeMap<(&str, String), (Decimal, Decimal)> = BTreeMap::new();
+        let mut used: BTreeMap<(Option<String>, &str, String), (Decimal, Decimal)> = BTreeMap::new();
         let mut lines = Vec::new();
         let mut without = Decimal::ZERO;
         for billed in billed {
+            let elsewhere = billed.part.region.clone().filter(|other| other != region);
+            let table = elsewhere.as_deref().map_or(table, |other| table::of(other));
             let (name, rate, factor) = found(table, &billed.part);
-            let (reached, most_reached) = used.entry((billed.part.service, name.clone())).or_default();
+            let (reached, most_reached) = used.entry((elsewhere, billed.part.service, name.clone())).or_default();
             let quantity = billed.part.quantity * factor;
             let most = billed.part.most.map_or(quantity, |most| most * factor);
             let discount = usage.discount(billed.part.service, &name);

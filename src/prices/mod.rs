@@ -14,6 +14,6 @@ mod worked_examples;
 
 pub use bill::{Bill, Billed, Change, Line, Sum};
 pub use decimal::{Decimal, thousands};
-pub use offers::{Found, Reader, offers, path};
+pub use offers::{Found, Offer, Reader, offers};
 pub use part::{Discounts, HOURS, Hours, Part, Usage, lcus};
 pub use table::{Known, Rate, Row, Table, is_written, known, look_in, of, write};

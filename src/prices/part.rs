@@ -40,13 +40,15 @@ pub struct Part {
     pub note: Option<&'static str>,
     /// Where the table does not list the usage: that so many of another one are taken for it.
     pub instead: Option<(String, Decimal)>,
+    /// The region whose prices count, if it is another one than the stack's.
+    pub region: Option<String>,
 }
 
 impl Part {
     /// Returns a part of which everything is known.
     pub fn new(service: &'static str, usage: impl Into<String>, quantity: Decimal, what: impl Into<String>) -> Part {
         let (usage, what) = (usage.into(), what.into());
-        Part { service, usage, quantity, most: None, what, assumed: None, note: None, instead: None }
+        Part { service, usage, quantity, most: None, what, assumed: None, note: None, instead: None, region: None }
     }
 
     /// Says which assumption decides how much it is.
@@ -68,6 +70,12 @@ impl Part {
         Part { note: Some(note), ..self }
     }
 
+    /// Says in which region it is billed.
+    #[must_use]
+    pub fn in_region(self, region: impl Into<String>) -> Part {
+        Part { region: Some(region.into()), ..self }
+    }
+
     /// Says what is taken for it where its own price is not known.
     #[must_use]
     pub fn or(self, usage: impl Into<String>, factor: Decimal) -> Part {
@@ -82,6 +90,8 @@ pub struct Usage {
     pub requests: Decimal,
     /// Gigabytes to users in a month.
     pub transfer: Decimal,
+    /// The area of the edge locations that answer users, by its word in the file; nothing for North America.
+    pub edge: Option<&'static str>,
     /// Gigabytes through NAT gateways in a month.
     pub nat: Decimal,
     /// Gigabytes from one zone to another in a month.
@@ -96,6 +106,8 @@ pub struct Usage {
     pub messages: Decimal,
     /// Calls of each function in a month, a second each.
     pub calls: Decimal,
+    /// Whether nobody uses it: a standby, of which nothing is counted that is assumed.
+    pub idle: bool,
     /// Whether AWS's perpetual free allowances are deducted.
     pub free_tier: bool,
     /// The last day on which they are, or were, where the file says it.
@@ -138,6 +150,7 @@ impl Default for Usage {
         Usage {
             requests: Decimal::ONE,
             transfer: Decimal::of(100),
+            edge: None,
             nat: Decimal::of(50),
             cross_zone: Decimal::ZERO,
             logs: Decimal::of(10),
@@ -145,6 +158,7 @@ impl Default for Usage {
             reads: Decimal::of(100_000),
             messages: Decimal::of(100_000),
             calls: Decimal::of(10_000),
+            idle: false,
             free_tier: false,
             free_until: None,
             discounts: Discounts::default(),
@@ -173,6 +187,7 @@ impl Usage {
             "usage.requests" if self.requests == Decimal::ONE => "1 request a second".to_owned(),
             "usage.requests" => month("requests a second", self.requests),
             "usage.transfer" => month("GiB to users a month", self.transfer),
+            "usage.edge" => format!("edge locations in {}", self.edge.unwrap_or("north-america")),
             "usage.nat" => month("GiB through NAT gateways a month", self.nat),
             "usage.cross_zone" => month("GiB between zones a month", self.cross_zone),
             "usage.logs" => month("GiB of logs a month", self.logs),

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::decimal::Decimal;
 
+/// The service whose prices are no region's: what the program knows of them counts in every region of which any price is known.
+const EVERYWHERE: &str = "AmazonCloudFront";
 /// The files, by region.
 const FILES: [(&str, &str); 1] = [("us-east-1", include_str!("us-east-1.json"))];
 
@@ -157,7 +159,7 @@ fn read(region: &str, folder: Option<&PathBuf>) -> Option<Table> {
     if embedded.is_none() && own.is_none() {
         return None;
     }
-    let mut table = Table::new(embedded.map(|file| file.rows).unwrap_or_default());
+    let mut table = Table::new(embedded.map_or_else(everywhere, |file| file.rows));
     if let Some(own) = own {
         table.updated = latest(&own.rows);
         for (key, mut rate) in Table::new(own.rows).rates {
@@ -167,11 +169,25 @@ fn read(region: &str, folder: Option<&PathBuf>) -> Option<Table> {
             }
             if let Some(allowance) = known.and_then(|known| known.rows.first()).filter(|row| row.is_allowance()) {
                 rate.allow(allowance);
+            } else if let Some(allowance) = of_all_edges(&table, &key) {
+                rate.allow(&allowance);
             }
             table.rates.insert(key, rate);
         }
     }
     Some(table)
+}
+
+/// Returns the rows of this program that are no region's.
+fn everywhere() -> Vec<Row> {
+    let files = FILES.iter().filter_map(|(_, text)| parsed(text));
+    files.flat_map(|file| file.rows).filter(|row| row.service == EVERYWHERE).collect()
+}
+
+/// Returns what is free of a usage of one area's edge locations: the same as of any, because it is counted in all of them together.
+fn of_all_edges(table: &Table, (service, usage): &(String, String)) -> Option<Row> {
+    let (usage, _) = usage.split_once(':').filter(|_| service == EVERYWHERE)?;
+    table.rate(service, usage)?.rows.first().filter(|row| row.is_allowance()).cloned()
 }
 
 impl Table {
@@ -302,6 +318,10 @@ mod tests {
             (price(&here, "nat-gateway").as_deref(), price(&here, "public-ipv4").as_deref(), here.updated.as_deref()),
             (Some("0.046"), Some("0.005"), Some("2026-11-28"))
         );
+        // What is no region's counts in all of which something is known.
+        let requests =
+            |table: &Table| table.rate("AmazonCloudFront", "CloudFront-HTTPS-Request").unwrap().price(Decimal::of(10), false);
+        assert_eq!((requests(&there), requests(&here)), (requests(&here), Some("0.00001".parse().unwrap())));
         // Of another region there is nothing, also not where a file lies under its name.
         assert!(read("eu-west-1", Some(&folder)).is_none());
         std::fs::copy(folder.join("eu-central-1.json"), folder.join("eu-west-1.json")).unwrap();

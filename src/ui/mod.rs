@@ -54,7 +54,7 @@ mod value;
 
 pub use comparison::{comparison_markdown, comparison_text};
 pub use confirm::{confirm, confirm_by};
-pub use cost::{About, By, cost_json, cost_markdown, cost_text, costs_text};
+pub use cost::{About, By, Standby, cost_json, cost_markdown, cost_text, costs_text};
 pub use diagram::Diagram;
 pub use load::{load_ahead, load_html, load_svg, load_text};
 pub use log_lines::{LogLine, LogLines};

@@ -82,6 +82,50 @@ fn hours_discounts_and_allowances_are_counted() {
     assert!(refused.contains("until 2027-03-01"), "{refused}");
 }
 
+/// Half of the tasks' 72.08 is 36.04, and half of the gateway's 32.85 is 16.43; its data 2.25, its address 3.65, the logs 5.06, and 300,000
+/// requests of a queue 0.12: 63.55, where all the time is 116.01.
+#[test]
+fn plans_and_lists_count_the_hours_of_a_schedule() {
+    let s = Subject::new(&format!("{FILE}schedule: {{ awake: \"mon-sun 08:00-20:00 UTC\", nat: delete }}\n"));
+    let whole: Value = serde_json::from_str(&cost(&s, &["--format", "json"])).unwrap();
+    assert_eq!(whole["monthly"], "63.55");
+    let plan = words(&s.place.stack(&["plan", "s.yaml"]).ok().stdout);
+    let said = "Price: $63.55 a month. Not in it: 1 part, without a known price. Counted for 365 of 730 hours (`schedule.awake`: mon-sun 08:00-20:00 UTC).";
+    assert!(plan.contains(said), "{plan}");
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes", "--max-monthly", "63"]).exits(4);
+    assert!(refused.words().contains("this costs $63.55 a month, more than the $63.00 of `--max-monthly`"), "{}", refused.stderr);
+    s.place.stack(&["apply", "s.yaml", "--yes", "--max-monthly", "64"]).ok();
+    let told = || {
+        let listed = s.place.stack(&["list", "--region", "us-east-1", "--json"]).ok().json();
+        let price = s.place.stack(&["plan", "s.yaml", "--json"]).ok().json()["price"].clone();
+        let monthly = |at: &str| price[at]["monthly"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(price["schedule"], json!({"awake": "mon-sun 08:00-20:00 UTC", "monthly": "365"}), "{price:#}");
+        (monthly("before"), monthly("after"), listed[0]["monthly"].clone(), listed[0]["hours"].clone())
+    };
+    let expected = || ("63.55".to_owned(), "63.55".to_owned(), json!("63.55"), json!("365"));
+    assert_eq!(told(), expected());
+    let text = s.place.stack(&["list", "--region", "us-east-1"]).ok().stdout;
+    assert!(text.contains("$63.55 for 365 h + 1 unpriced"), "{text}");
+
+    // At night it costs the same: the next day it runs again.
+    let paused = s.place.stack(&["pause", "s.yaml", "--delete-nat", "--yes"]).ok();
+    assert!(paused.words().contains("Price: $63.55 a month, unchanged."), "{}", paused.stderr);
+    assert_eq!(told(), expected());
+    let resumed = s.place.stack(&["resume", "s.yaml", "--yes"]).ok();
+    assert!(resumed.words().contains("Price: $63.55 a month, unchanged."), "{}", resumed.stderr);
+
+    // Without a schedule it runs all the time, which is dearer. That its gateway was deleted by night only the file said: 63.55 + 16.42.
+    s.write("schedule:", "tags: { team: web }\n#");
+    s.write("alarms: off\ntags: { team: web }", "alarms: off");
+    let plan = words(&s.place.stack(&["plan", "s.yaml", "--max-monthly", "100"]).exits(4).stdout);
+    assert!(plan.contains("Price: $79.97 a month before, $116.01 afterwards (+$36.04)."), "{plan}");
+    assert!(
+        plan.contains("Counted before for 365 of 730 hours (`schedule.awake`: mon-sun 08:00-20:00 UTC), afterwards for all."),
+        "{plan}"
+    );
+    s.destroy();
+}
+
 #[test]
 fn a_region_without_prices_has_none() {
     let s = Subject::new(&FILE.replace("us-east-1", "eu-central-1"));

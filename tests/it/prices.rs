@@ -56,27 +56,35 @@ const OFFERS: &[(&str, &[Line])] = &[
 /// Writes a price list for a region, whose prices are so many times those above.
 fn list(folder: &Path, region: &str, prefix: &str, times: f64) {
     for (offer, lines) in OFFERS {
-        let mut text = format!(
-            "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"This pricing list is for informational purposes only.\"\n\"Publication Date\",\"2026-11-20T00:00:00Z\"\n\"Version\",\"20261120000000\"\n\"OfferCode\",\"{offer}\"\n"
-        );
-        text += "\"SKU\",\"OfferTermCode\",\"RateCode\",\"TermType\",\"PriceDescription\",\"EffectiveDate\",\"StartingRange\",\"EndingRange\",\"Unit\",\"PricePerUnit\",\"Currency\",\"Product Family\",\"serviceCode\",\"Location\",\"Location Type\",\"Database Engine\",\"Deployment Option\",\"usageType\",\"operation\",\"Region Code\",\"serviceName\"\n";
-        for (at, (usage, family, more, usd)) in lines.iter().enumerate() {
-            let (engine, deployment) = more.split_once(',').unwrap_or(("", ""));
-            let usd = usd.parse::<f64>().unwrap() * times;
-            let line = |region: &str, term: &str, usd: f64| {
-                format!(
-                    "\"SKU{at}\",\"{term}\",\"SKU{at}.{term}\",\"OnDemand\",\"${usd} per \"\"unit\"\", first\",\"2026-11-01\",\"0\",\"Inf\",\"Hrs\",\"{usd:.10}\",\"USD\",\"{family}\",\"{offer}\",\"Somewhere\",\"AWS Region\",\"{engine}\",\"{deployment}\",\"{prefix}{usage}\",\"\",\"{region}\",\"\"\n"
-                )
-            };
-            text += &line(region, "JRTCKXETXF", usd);
-            // Another term, and another region in the same file.
-            text += &line(region, "OTHERTERM", usd * 9.0);
+        write(folder, offer, lines, Some((region, prefix)), times);
+    }
+}
+
+/// Writes a file of the list: that of a region, with the prefix of its usage types, or that of all regions.
+fn write(folder: &Path, offer: &str, lines: &[Line], region: Option<(&str, &str)>, times: f64) {
+    let (region, prefix) = region.unwrap_or_default();
+    let mut text = format!(
+        "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"This pricing list is for informational purposes only.\"\n\"Publication Date\",\"2026-11-20T00:00:00Z\"\n\"Version\",\"20261120000000\"\n\"OfferCode\",\"{offer}\"\n"
+    );
+    text += "\"SKU\",\"OfferTermCode\",\"RateCode\",\"TermType\",\"PriceDescription\",\"EffectiveDate\",\"StartingRange\",\"EndingRange\",\"Unit\",\"PricePerUnit\",\"Currency\",\"Product Family\",\"serviceCode\",\"Location\",\"Location Type\",\"Database Engine\",\"Deployment Option\",\"usageType\",\"operation\",\"Region Code\",\"serviceName\"\n";
+    for (at, (usage, family, more, usd)) in lines.iter().enumerate() {
+        let (engine, deployment) = more.split_once(',').unwrap_or(("", ""));
+        let usd = usd.parse::<f64>().unwrap() * times;
+        let line = |region: &str, term: &str, usd: f64| {
+            format!(
+                "\"SKU{at}\",\"{term}\",\"SKU{at}.{term}\",\"OnDemand\",\"${usd} per \"\"unit\"\", first\",\"2026-11-01\",\"0\",\"Inf\",\"Hrs\",\"{usd:.10}\",\"USD\",\"{family}\",\"{offer}\",\"Somewhere\",\"AWS Region\",\"{engine}\",\"{deployment}\",\"{prefix}{usage}\",\"\",\"{region}\",\"\"\n"
+            )
+        };
+        text += &line(region, "JRTCKXETXF", usd);
+        // Another term, and another region in the same file.
+        text += &line(region, "OTHERTERM", usd * 9.0);
+        if !region.is_empty() {
             text += &line("ap-south-1", "JRTCKXETXF", usd * 8.0);
         }
-        let path = folder.join(format!("offers/v1.0/aws/{offer}/current/{region}/index.csv"));
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
     }
+    let path = folder.join(format!("offers/v1.0/aws/{offer}/current/{region}/index.csv").replace("//", "/"));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
 }
 
 /// Serves a folder on loopback, one request after the other; returns its address.
@@ -162,6 +170,97 @@ fn a_regions_prices_are_read_and_no_others() {
     assert_eq!(cost(&place), found);
     place.file("s.yaml", &FILE.replace("eu-central-1", "eu-west-1"));
     assert_eq!(part(&cost(&place), "nat-gateway")["monthly"], "438.00");
+}
+
+/// By hand: 26,280,000 requests at 0.000002, 2,000 GB at 0.1; 2,000 of 14,000 operations a second at 0.03; 300,000 requests at 0.0000006.
+#[test]
+fn what_is_no_regions_is_read_from_its_own_file() {
+    let place = Place::new();
+    let file = FILE
+        .replace("storage: 20GiB", "storage: 400GiB, iops: 14000")
+        .replace("requests: 1,", "requests: 10, transfer: 2000GiB, edge: europe,");
+    let more = "cdn: { price_class: north-america-europe }\nresources: { sqs.queue: { orders: { fifo: true } } }\n";
+    place.file("s.yaml", &format!("{file}{more}"));
+    let lists = tempfile::tempdir().unwrap();
+    list(lists.path(), "eu-central-1", "EUC1-", 1.0);
+    let here = Some(("eu-central-1", "EUC1-"));
+    let rds = OFFERS.iter().find(|(offer, _)| *offer == "AmazonRDS").unwrap().1;
+    let rds = [rds, &[("RDS:GP3-PIOPS", "Provisioned IOPS", "Any,Single-AZ", "0.03")]].concat();
+    write(lists.path(), "AmazonRDS", &rds, here, 1.0);
+    let queues = [("Requests-FIFO-Tier1", "API Request", "", "0.0000006"), ("Requests-Tier1", "API Request", "", "0.0000004")];
+    write(lists.path(), "AWSQueueService", &queues, here, 1.0);
+    let edges = [
+        ("EU-Requests-Tier2-HTTPS", "Request", "", "0.000002"),
+        ("EU-DataTransfer-Out-Bytes", "Data Transfer", "", "0.1"),
+        ("US-Requests-Tier2-HTTPS", "Request", "", "0.9"),
+    ];
+    let folder = lists.path().display().to_string();
+    let update = || place.stack(&["prices", "update", "--region", "eu-central-1", "--from", &folder]).ok().words();
+    let found = |usage: &str| part(&cost(&place), usage)["monthly"].clone();
+
+    // Until the file of all regions was read, what the program knows of CloudFront counts.
+    assert!(update().contains("AmazonCloudFront of all regions: not in the list of eu-central-1."));
+    assert_eq!(found("CloudFront-HTTPS-Request:europe"), json!("31.54"));
+    assert_eq!([found("RDS-IOPS-gp3"), found("SQS-FIFO-Request")], [json!("60.00"), json!("0.18")]);
+
+    let place = Place::new();
+    place.file("s.yaml", &format!("{file}{more}"));
+    write(lists.path(), "AmazonCloudFront", &edges, None, 1.0);
+    let said = place.stack(&["prices", "update", "--region", "eu-central-1", "--from", &folder]).ok().words();
+    assert!(said.contains("AmazonCloudFront of all regions: 3 rows of"), "{said}");
+    let whole = cost(&place);
+    let of = |usage: &str| part(&whole, usage);
+    assert_eq!(of("CloudFront-HTTPS-Request:europe")["monthly"], "52.56");
+    assert_eq!(of("CloudFront-DataTransfer:europe")["monthly"], "200.00");
+    assert_eq!(
+        of("CloudFront-DataTransfer:europe")["source"],
+        "AWS Price List, AmazonCloudFront global offer, version 20261120000000"
+    );
+    assert_eq!(of("CloudFront-HTTPS-Request:europe")["allowance"], "10000000", "free in all areas together");
+}
+
+/// By hand: a database in one zone, 730 hours at 0.04 and 20 GB at 0.2; a load balancer, 730 hours at 0.03 with two addresses at 0.004.
+#[test]
+fn a_standby_has_the_prices_of_its_region() {
+    let place = Place::new();
+    let more = "recovery: { region: eu-central-1, mode: pilot_light, rpo: 15m, rto: 2h }\n";
+    place.file("s.yaml", &format!("{}{more}", FILE.replace("eu-central-1", "us-east-1")));
+    let before = cost(&place);
+    let standby = &before["standby"];
+    assert_eq!(
+        (&standby["monthly"], &standby["together"], &standby["unpriced"]),
+        (&Value::Null, &Value::Null, &standby["parts"])
+    );
+    let text = words(&place.stack(&["cost", "s.yaml"]).ok().stdout);
+    assert!(text.contains("The standby in eu-central-1 is in no sum: no price is known for eu-central-1. `stack prices update --region eu-central-1` reads AWS's."), "{text}");
+
+    let lists = tempfile::tempdir().unwrap();
+    list(lists.path(), "eu-central-1", "EUC1-", 1.0);
+    let folder = lists.path().display().to_string();
+    place.stack(&["prices", "update", "--region", "eu-central-1", "--from", &folder]).ok();
+    let after = cost(&place);
+    let standby = &after["standby"];
+    assert_eq!(after["monthly"], before["monthly"], "the first region costs what it did");
+    assert_eq!(
+        (&standby["region"], &standby["mode"], &standby["monthly"]),
+        (&json!("eu-central-1"), &json!("pilot_light"), &json!("60.94"))
+    );
+    let cents = |value: &Value| (value.as_str().unwrap().parse::<f64>().unwrap() * 100.0).round() as i64;
+    assert_eq!(cents(&standby["together"]), cents(&after["monthly"]) + 6094);
+    let text = words(&place.stack(&["cost", "s.yaml"]).ok().stdout);
+    let said = format!(
+        "$60.94 a month for the standby in eu-central-1 (`recovery.mode`: pilot_light); with us-east-1 it is ${}",
+        standby["together"].as_str().unwrap()
+    );
+    assert!(text.contains(&said) && text.contains("What is assumed of the use is counted in us-east-1 only."), "{text}");
+    let markdown = place.stack(&["cost", "s.yaml", "--format", "markdown"]).ok().stdout;
+    assert!(
+        markdown.contains("#### Standby in eu-central-1 (pilot\\_light)")
+            || markdown.contains("#### Standby in eu-central-1 (pilot_light)"),
+        "{markdown}"
+    );
+    let environments = words(&place.stack(&["cost", "s.yaml", "--by", "environment"]).ok().stdout);
+    assert!(environments.contains("STANDBY") && environments.contains("$60.94 in eu-central-1"), "{environments}");
 }
 
 #[test]

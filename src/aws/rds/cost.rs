@@ -4,8 +4,10 @@
 //! Backups up to the size of the storage are free
 //! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.html>).
 
-use super::{BackupReplication, Instance};
+use super::{BackupReplication, Instance, is_elsewhere};
 use crate::aws::billed::{Object, Whole};
+use crate::engine::Ref;
+use crate::engine::token::{self, Token};
 use crate::prices::{Decimal, HOURS, Part};
 
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_OnDemandDBInstances.html>: both instances are billed, and the storage of
@@ -61,10 +63,25 @@ pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
         parts.extend(extended(&engine, &version, class, multi, whole.today));
     }
     parts.extend(storage(&own, source.as_ref(), multi));
+    if own.source.as_ref().is_some_and(follows_elsewhere) {
+        // Every change, at a price for each pair of regions (<https://aws.amazon.com/rds/postgresql/pricing/>, data transfer).
+        parts.push(Part::new(
+            "AWSDataTransfer",
+            "transfer of changes",
+            Decimal::ONE,
+            "transfer of what changes, from its region",
+        ));
+    }
     if own.managed_password == Some(true) {
         parts.push(Part::new("AWSSecretsManager", "SecretsManager-Secret", Decimal::ONE, "the secret with its password"));
     }
     parts
+}
+
+/// Checks whether a source is in another region.
+fn follows_elsewhere(source: &Ref<Instance>) -> bool {
+    let text = source.to_string();
+    matches!(token::whole(&text), Some(Token::Physical { value, .. }) if is_elsewhere(value))
 }
 
 fn storage(own: &Instance, source: Option<&Instance>, multi: bool) -> Vec<Part> {
@@ -82,18 +99,33 @@ fn storage(own: &Instance, source: Option<&Instance>, multi: bool) -> Vec<Part> 
             .noting(TWICE),
         Some(_) => Part::new("AmazonRDS", format!("RDS-Storage-{kind}"), size, what),
     });
-    // gp3 comes with 3,000 operations a second, and with 12,000 from 400 GiB on
+    // gp3 comes with 3,000 operations and 125 MiB a second, and with 12,000 and 500 from 400 GiB on
     // (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html>).
-    let included = match kind.as_str() {
-        "gp3" if size < Decimal::of(400) => Decimal::of(3000),
-        "gp3" => Decimal::of(12_000),
-        _ => Decimal::ZERO,
+    let (operations, throughput) = match kind.as_str() {
+        "gp3" if size < Decimal::of(400) => (3000, 125),
+        "gp3" => (12_000, 500),
+        _ => (0, 0),
     };
-    let iops = Decimal::from_i32(of(|one| one.iops).unwrap_or(0));
-    if kind != "gp2" && iops > included {
-        let beyond = iops - included;
-        let what = format!("{} I/O operations a second{}", beyond.quantity(), if kind == "gp3" { " beyond gp3's" } else { "" });
-        parts.push(Part::new("AmazonRDS", format!("RDS-IOPS-{kind}"), beyond * zones, what));
+    let mut beyond = |usage: &str, provisioned: Option<i32>, included: u64, unit: &str| {
+        let provisioned = Decimal::from_i32(provisioned.unwrap_or(0));
+        if provisioned <= Decimal::of(included) {
+            return;
+        }
+        let beyond = provisioned - Decimal::of(included);
+        let what = format!("{} {unit} a second{}", beyond.quantity(), if kind == "gp3" { " beyond gp3's" } else { "" });
+        let single = format!("RDS-{usage}-{kind}");
+        parts.push(if multi {
+            let part = Part::new("AmazonRDS", format!("RDS-{usage}-Multi-AZ-{kind}"), beyond, format!("{what}, Multi-AZ"));
+            part.or(single, zones).noting(TWICE)
+        } else {
+            Part::new("AmazonRDS", single, beyond, what)
+        });
+    };
+    if kind != "gp2" {
+        beyond("IOPS", of(|one| one.iops), operations, "I/O operations");
+    }
+    if kind == "gp3" {
+        beyond("Throughput", of(|one| one.throughput), throughput, "MiB");
     }
     parts
 }
@@ -129,6 +161,45 @@ fn vcpus(class: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// By hand, with the prices of us-east-1: gp3 is 0.115 a GiB and 0.02 an operation, io1 0.125 and 0.1; with Multi-AZ each is twice that.
+    #[test]
+    fn storage_and_operations_have_prices() {
+        let of = |kind: &str, gib: i32, iops: Option<i32>, throughput: Option<i32>, multi: bool| {
+            let own = Instance {
+                storage_type: Some(kind.to_owned()),
+                storage: Some(gib),
+                iops,
+                throughput,
+                ..serde_json::from_value(serde_json::json!({"class": "db.m5.large"})).unwrap()
+            };
+            let billed = storage(&own, None, multi).into_iter().map(|part| crate::prices::Billed {
+                object: "rds.instance/d".into(),
+                section: "databases.d".into(),
+                tags: std::collections::BTreeMap::new(),
+                part,
+            });
+            let bill = crate::prices::Bill::of("us-east-1", billed.collect(), &crate::prices::Usage::default());
+            bill.lines.iter().map(|line| line.monthly.map_or_else(|| line.billed.part.usage.clone(), Decimal::plain)).collect()
+        };
+        type Case<'a> = (&'a str, i32, Option<i32>, Option<i32>, bool, &'a [&'a str]);
+        let cases: [Case<'_>; 10] = [
+            ("gp2", 20, None, None, false, &["2.30"]),
+            ("gp2", 20, None, None, true, &["4.60"]),
+            ("gp3", 400, Some(12_000), Some(500), false, &["46.00"]),
+            ("gp3", 400, Some(14_000), None, false, &["46.00", "40.00"]),
+            ("gp3", 400, Some(14_000), None, true, &["92.00", "80.00"]),
+            ("gp3", 100, Some(4_000), None, false, &["11.50", "20.00"]),
+            ("gp3", 400, Some(12_000), Some(600), false, &["46.00", "RDS-Throughput-gp3"]),
+            ("io1", 100, Some(1_200), None, false, &["12.50", "120.00"]),
+            ("io1", 100, Some(1_200), None, true, &["25.00", "240.00"]),
+            ("io2", 100, Some(1_000), None, false, &["RDS-Storage-io2", "RDS-IOPS-io2"]),
+        ];
+        for (kind, gib, iops, throughput, multi, expected) in cases {
+            let found: Vec<String> = of(kind, gib, iops, throughput, multi);
+            assert_eq!(found, expected, "{kind} {gib} {iops:?} {throughput:?} {multi}");
+        }
+    }
 
     #[test]
     fn old_versions_pay_extended_support() {

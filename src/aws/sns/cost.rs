@@ -1,11 +1,19 @@
-//! What topics are billed for (<https://aws.amazon.com/sns/pricing/>): what is published. Deliveries to queues and functions are free.
+//! What topics are billed for (<https://aws.amazon.com/sns/pricing/>): what is published. Deliveries to queues and functions are free. Of FIFO
+//! topics the gigabytes and each delivery cost something, too, and neither is known beforehand.
 
 use super::Topic;
 use crate::aws::billed::{Object, Whole};
-use crate::prices::Part;
+use crate::prices::{Decimal, Part};
 
 pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
     let Some(topic) = object.of::<Topic>() else { return Vec::new() };
-    let usage = if topic.fifo == Some(true) { "SNS-FIFO-Publish" } else { "SNS-Publish" };
-    vec![Part::new("AmazonSNS", usage, whole.usage.messages, "messages published").assuming("usage.messages")]
+    let published =
+        |usage: &str| Part::new("AmazonSNS", usage, whole.usage.messages, "messages published").assuming("usage.messages");
+    if topic.fifo != Some(true) {
+        return vec![published("SNS-Publish")];
+    }
+    vec![
+        published("SNS-FIFO-Publish"),
+        Part::new("AmazonSNS", "payload and deliveries", Decimal::ONE, "payload and deliveries of a FIFO topic"),
+    ]
 }

@@ -1,5 +1,6 @@
 //! `stack recovery`: whether the objectives can hold, and the standby in the second region.
 
+pub mod cost;
 mod standby;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ use crate::aws::secretsmanager::Secret;
 use crate::commands::arguments::StackFile;
 use crate::commands::consent::Applying;
 use crate::commands::failover::moved::{self, Moved};
+use crate::commands::price::Pricing;
 use crate::commands::run::Run;
 use crate::commands::session::Session;
 use crate::commands::stack_file;
@@ -43,7 +44,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let home = Session::of(&loaded, &applying.aws, color).await?;
     let sources = sources(&loaded, &home.read(Instance::KIND).await?)?;
     let moved = moved::standby(&loaded, &recovery, sources);
-    let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?.limited(None);
+    let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?;
+    let session = session.priced(Pricing::of(&moved.loaded.stack).idle());
     follows(&moved, &session.read(Instance::KIND).await?, &session)?;
     for (path, text) in &moved.elsewhere {
         session.say(&format!("`{path}` names {}, which may not answer when the standby takes over: {text}", moved.home))?;
