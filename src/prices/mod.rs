@@ -8,12 +8,14 @@ mod bill;
 mod decimal;
 mod offers;
 mod part;
+mod rules;
 mod table;
 #[cfg(test)]
 mod worked_examples;
 
 pub use bill::{Bill, Billed, Change, Line, Sum};
 pub use decimal::{Decimal, thousands};
-pub use offers::{Found, Offer, Reader, offers};
+pub use offers::{Found, Reader};
 pub use part::{Discounts, HOURS, Hours, Part, Usage, lcus};
+pub use rules::{Offer, offers};
 pub use table::{Known, Rate, Row, Table, is_written, known, look_in, of, write};
