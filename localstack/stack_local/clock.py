@@ -43,6 +43,9 @@ SECONDS = {
     "acm.issue": 120,
     "servicediscovery.namespace": 15,
     "cloudfront.invalidate": 60,
+    "sso.create": 15,
+    "sso.delete": 15,
+    "sso.provision": 15,
     "wafv2.propagate": 10,  # a web ACL or a set until what wants to use it sees it
 }
 

@@ -79,7 +79,7 @@ def kept_data(request: Request, **_) -> Response:
 
 
 def said_states(request: Request, **_) -> Response:
-    from stack_local import rds, wafv2  # noqa: F401  whose states can be said
+    from stack_local import rds, sso, wafv2  # noqa: F401  whose states can be said
 
     try:
         with world:

@@ -13,6 +13,9 @@ KINDS = {
     "elasticache.cluster": ("incompatible-network",),
     "elbv2.load_balancer": ("failed",),
     "acm.certificate": ("CAA_ERROR", "DOMAIN_NOT_ALLOWED", "OTHER"),
+    # The reason of a request that is FAILED.
+    "sso.assignment": ("Received a 403 status error: Access denied.",),
+    "sso.provisioning": ("Received a 403 status error: Access denied.",),
     # No failure on AWS either: the service says so and goes on trying.
     "ecs.task": ("no-capacity",),
 }

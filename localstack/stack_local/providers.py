@@ -47,6 +47,8 @@ ce = _ours("ce", "ce")
 chatbot = _ours("chatbot", "chatbot")
 service_quotas = _ours("service-quotas", "service_quotas")
 servicediscovery = _ours("servicediscovery", "servicediscovery")
+sso = _ours("sso-admin", "sso")
+identitystore = _ours("identitystore", "identitystore")
 wafv2 = _ours("wafv2", "wafv2")
 
 acm = _wrapping("acm", "acm")
