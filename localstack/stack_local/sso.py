@@ -133,13 +133,10 @@ def _customer_arn(account: str, policy: dict) -> str:
 def _missing(account: str, one: _Set) -> str | None:
     """A customer's policy is named, and must be in each account: else it cannot be provisioned there."""
     known = iam_backends[account]["aws"].managed_policies
-    named = [*one.customer, *([one.boundary["CustomerManagedPolicyReference"]] if _is_customers(one.boundary) else [])]
+    boundary = (one.boundary or {}).get("CustomerManagedPolicyReference")
+    named = [*one.customer, *([boundary] if boundary else [])]
     gone = [arn for arn in (_customer_arn(account, policy) for policy in named) if arn not in known]
     return f"Received a 404 status error: Not supported policy {gone[0]}." if gone else None
-
-
-def _is_customers(boundary: dict | None) -> bool:
-    return bool(boundary and boundary.get("CustomerManagedPolicyReference"))
 
 
 def _deprovision(one: _Set, account: str) -> None:

@@ -95,6 +95,7 @@ class IdentityCenter(Case):
         found = self.sso.list_account_assignments(**one, AccountId=ACCOUNT)["AccountAssignments"]
         self.assertEqual([(each["PrincipalType"], each["PrincipalId"]) for each in found], [("GROUP", self.group)])
         role = self.role("assigned")
+        assert role
         self.assertEqual(role["Path"], "/aws-reserved/sso.amazonaws.com/")
         policies = lambda: self.iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
         statement = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
