@@ -57,6 +57,7 @@ pub mod servicediscovery;
 pub mod sns;
 pub mod spelling;
 pub mod sqs;
+pub mod sso;
 pub mod states;
 pub mod trail;
 pub mod wafv2;

@@ -38,6 +38,7 @@ const WINGS: &[&Wing] = &[
     &super::budgets::WING,
     &super::chatbot::WING,
     &super::ce::WING,
+    &super::sso::WING,
 ];
 
 /// Returns every service.

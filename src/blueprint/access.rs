@@ -301,7 +301,7 @@ pub(super) fn managed(rights: Rights<'_>, scope: &Scope) -> Result<Vec<String>, 
     rights.policies.iter().map(|policy| arn_of(policy, scope)).collect()
 }
 
-fn arn_of(policy: &str, scope: &Scope) -> Result<String, Error> {
+pub(super) fn arn_of(policy: &str, scope: &Scope) -> Result<String, Error> {
     let unknown = || Error::new(Class::Invalid, format!("`{policy}` is not an AWS managed policy that this version knows"));
     managed_arn(policy, &scope.partition).ok_or_else(unknown)
 }
@@ -362,7 +362,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
 pub fn limit(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Result<(), Error> {
     let Some(boundary) = &stack.access.boundary else { return Ok(()) };
     let arn = arn_of(boundary, scope)?;
-    for node in graph.nodes_mut().filter(|node| matches!(node.key.kind.as_str(), "iam.role" | "iam.user")) {
+    for node in graph.nodes_mut().filter(|node| matches!(node.key.kind.as_str(), "iam.role" | "iam.user" | "sso.permission_set"))
+    {
         if let Some(fields) = Arc::make_mut(&mut node.desired).as_object_mut() {
             fields.entry("boundary").or_insert_with(|| Value::String(arn.clone()));
         }

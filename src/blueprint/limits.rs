@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::facts::Problem;
 use crate::aws::logs::{is_by_aws, waf_prefix};
 use crate::aws::registry::spell;
-use crate::config::limits::{BUCKET_POLICY, GROUP_INLINE, KEY_POLICY, Limit, ROLE_INLINE};
+use crate::config::limits::{BUCKET_POLICY, GROUP_INLINE, KEY_POLICY, Limit, ROLE_INLINE, SET_INLINE};
 use crate::config::reserved::is_reserved;
 use crate::engine::token;
 use crate::engine::{Graph, Node, Scope};
@@ -54,6 +54,7 @@ pub fn check(graph: &Graph, scope: &Scope, problems: &mut Vec<Problem>) {
             }
             "iam.role" => inline(node, &ROLE_INLINE, problems),
             "iam.group" => inline(node, &GROUP_INLINE, problems),
+            "sso.permission_set" => document(node, &SET_INLINE, problems),
             "s3.bucket_policy" => document(node, &BUCKET_POLICY, problems),
             "kms.key" => document(node, &KEY_POLICY, problems),
             "logs.log_group" => log_group(node, scope, problems),

@@ -18,6 +18,7 @@ mod dns;
 mod facts;
 pub mod figures;
 mod firewall;
+mod identity_center;
 mod keys;
 mod limits;
 pub mod live;
@@ -128,6 +129,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     firewall::expand(&mut graph, stack, balancer.as_ref(), distribution.as_ref(), &keys, facts)?;
     access::expand(&mut graph, stack, facts)?;
     pipelines::expand(&mut graph, stack, facts)?;
+    identity_center::expand(&mut graph, stack, facts, &mut problems)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     queries::expand(&mut graph, stack, &mut problems)?;

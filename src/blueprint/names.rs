@@ -57,6 +57,7 @@ const LOGS: &str = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIR
 const SELECTION: &str = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_BackupSelection.html";
 const TESTING: &str = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_RestoreTestingSelectionForCreate.html";
 const ECS: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html";
+const PERMISSION_SET: &str = "https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_CreatePermissionSet.html";
 
 /// Every rule, with where AWS says so.
 const RULES: &[Rule] = &[
@@ -97,6 +98,7 @@ const RULES: &[Rule] = &[
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::Only("_-/.#"), LOGS),
     rule("backup.selection", "the selection", "AWS Backup", Ask::Most(50), SELECTION),
     rule("backup.restore_testing_selection", "the selection", "AWS Backup", Ask::Most(50), TESTING),
+    rule("sso.permission_set", "the permission set", "IAM Identity Center", Ask::Most(32), PERMISSION_SET),
     rule("ecs.cluster", "the cluster", "ECS", Ask::Only("-_"), ECS),
 ];
 
@@ -111,6 +113,7 @@ fn physical(scope: &Scope, node: &Node) -> Option<String> {
         "rds.instance" | "rds.subnet_group" => usual(63),
         "rds.parameter_group" => usual(63).map(|name| name.replace('.', "-")),
         "elasticache.replication_group" | "elasticache.cluster" => usual(usize::MAX),
+        "sso.permission_set" => usual(usize::MAX),
         "kms.alias" => usual(250).map(|name| format!("alias/{name}")),
         "s3.bucket" => {
             let purpose = format!("{}-{}-{}", name.to_ascii_lowercase().replace('_', "-"), scope.account, scope.region);

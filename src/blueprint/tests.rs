@@ -238,6 +238,10 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
             "mfa": "required",
             "auditor": {"principals": ["alice"], "mfa": false},
             "break_glass": {"principals": ["alice"], "mfa_age": "15m", "any_region": true, "policies": ["ReadOnlyAccess"], "may": ["view"]},
+            "identity_center": {"region": "eu-west-1", "permission_sets": {"dev": {
+                "groups": ["dev"], "users": ["ann@example.org"], "policies": ["ReadOnlyAccess"], "may": ["view"],
+                "statements": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}], "session": "8h", "description": "x",
+            }}},
         },
     });
     let before = graph(&full);
@@ -256,6 +260,7 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
     }
     assert!(tried > 80, "{tried}");
     let known = [
+        "access.identity_center.permission_sets.dev.description: sso.permission_set/dev description",
         "caches.pages.maintenance_window: elasticache.cluster/pages maintenance_window",
         "caches.pages.version: elasticache.cluster/pages engine_version",
         "caches.sessions.maintenance_window: elasticache.replication_group/sessions maintenance_window",

@@ -47,6 +47,7 @@ const READS: &[(&str, &[&str])] = &[
     ("elasticloadbalancing", &["Describe*"]),
     ("events", &["Describe*", "List*"]),
     ("iam", &["Get*", "List*"]),
+    ("identitystore", &["Describe*", "Get*", "List*"]),
     ("kms", &["Describe*", "GetKey*", "List*"]),
     ("lambda", &["GetFunction*", "GetPolicy", "List*"]),
     ("logs", &["Describe*", "List*"]),
@@ -57,6 +58,7 @@ const READS: &[(&str, &[&str])] = &[
     ("servicediscovery", &["Get*", "List*"]),
     ("sns", &["Get*", "List*"]),
     ("sqs", &["Get*", "List*"]),
+    ("sso", &["Describe*", "Get*", "List*"]),
     ("tag", &["GetResources"]),
     ("wafv2", &["Get*", "List*"]),
 ];
@@ -280,8 +282,15 @@ pub async fn install(aws: &Aws, program: Option<PathBuf>, yes: bool, color: Colo
     }
     let program = Program::at(program)?;
     let region = session::region(aws)?;
-    let target =
-        session::Target { stack: NAME, env: "default", region: &region, account: None, said_by: "", history_bucket: None };
+    let target = session::Target {
+        stack: NAME,
+        env: "default",
+        region: &region,
+        account: None,
+        said_by: "",
+        history_bucket: None,
+        identity_center: None,
+    };
     let session = Session::open(&target, aws, color).await?;
     let digest = lambda::digest(CODE, Some(Path::new(&program.path)))?;
     let text = session::json(&stack(&session.cx.scope, &program, &digest))?;

@@ -88,7 +88,8 @@ struct LastRun {
 /// Connects to the account and the region, for no stack.
 pub async fn connect(aws: &Aws, color: Color) -> Result<Session> {
     let region = session::region(aws)?;
-    let target = Target { stack: "", env: "", region: &region, account: None, said_by: "", history_bucket: None };
+    let target =
+        Target { stack: "", env: "", region: &region, account: None, said_by: "", history_bucket: None, identity_center: None };
     Session::open(&target, aws, color).await
 }
 

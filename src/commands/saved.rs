@@ -21,6 +21,18 @@ pub fn write(path: &Path, saved: &Saved) -> Result<()> {
         .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
 }
 
+/// Returns the region of IAM Identity Center, when the plan has anything in it.
+pub fn identity_center(plan: &Plan) -> Option<&str> {
+    let mut there = plan.items.iter().filter(|item| item.key.kind.starts_with("sso.")).peekable();
+    there.peek()?;
+    there
+        .find_map(|item| {
+            let fields = item.desired.as_deref().or(item.before.as_ref().map(|before| before.fields.as_ref()))?;
+            fields.get("region")?.as_str()
+        })
+        .or(Some(&plan.scope.region))
+}
+
 /// Writes a file beside `path` and renames it into place.
 fn place(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     match std::fs::symlink_metadata(path) {

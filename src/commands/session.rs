@@ -48,6 +48,8 @@ pub struct Target<'a> {
     pub said_by: &'static str,
     /// The bucket that keeps leases and history, if one was chosen.
     pub history_bucket: Option<&'a str>,
+    /// The region of IAM Identity Center, if the stack has anything in it.
+    pub identity_center: Option<&'a str>,
 }
 
 /// A connection to AWS for one stack.
@@ -78,6 +80,7 @@ impl Session {
             credentials: None,
             role: way.role.clone(),
             history_bucket: history_bucket(target)?,
+            identity_center: target.identity_center.map(str::to_owned),
         };
         if way.local {
             let say = steps(look);
@@ -134,6 +137,7 @@ impl Session {
             account: loaded.stack.account.as_ref().map(config::Account::as_str),
             said_by: "the file",
             history_bucket: loaded.stack.history_bucket.as_deref(),
+            identity_center: loaded.stack.identity_center(way.region.as_deref().unwrap_or(&loaded.stack.region)),
         };
         let session = Session::open(&target, way, color).await?;
         Ok(Session { ttl: loaded.stack.ttl, pricing: Pricing::of(&loaded.stack), ..session })
@@ -154,7 +158,8 @@ impl Session {
         let region = region(way)?;
         let typed = env.unwrap_or(config::environment::DEFAULT);
         let short = config::environment::short(typed);
-        let target = |env| Target { stack, env, region: &region, account: None, said_by: "", history_bucket: None };
+        let target =
+            |env| Target { stack, env, region: &region, account: None, said_by: "", history_bucket: None, identity_center: None };
         let session = Session::open(&target(typed), way, color).await?;
         if short == typed || session.hear(tag_index::has_any(&session.cx)).await? {
             return Ok(session);

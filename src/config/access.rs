@@ -24,6 +24,8 @@ pub struct Access {
     pub auditor: Option<Auditor>,
     /// A role for emergencies, which named principals assume with MFA. Whenever it is assumed the topic of `alarms` is told. Default: none.
     pub break_glass: Option<BreakGlass>,
+    /// People of the organization's directory, who get their rights in this account through IAM Identity Center. Default: none.
+    pub identity_center: Option<IdentityCenter>,
     /// Whether members of groups can do anything without MFA: with `required` nothing but register a device, nor can programs with an
     /// access key. Default: `optional`.
     pub mfa: Mfa,
@@ -67,6 +69,47 @@ pub struct Auditor {
     /// Whether they must have signed in with MFA. Default: true.
     #[serde(default = "yes")]
     pub mfa: bool,
+}
+
+/// People of the organization's directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityCenter {
+    /// The region in which IAM Identity Center was enabled. Default: the stack's region.
+    #[schemars(extend("examples" = ["us-east-1"]))]
+    pub region: Option<String>,
+    /// Permission sets, by name, each with the groups and users that get it in this account. Removing one here takes it away from
+    /// everyone. Default: none.
+    pub permission_sets: BTreeMap<Name, PermissionSet>,
+}
+
+/// What people of the organization's directory can do in this account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PermissionSet {
+    /// The groups that get it, by their display names. Default: none; a permission set needs a group or a user.
+    #[schemars(extend("examples" = [["developers"]]))]
+    pub groups: Vec<String>,
+    /// The users that get it, by the names that they sign in with. Default: none.
+    #[schemars(extend("examples" = [["ann@example.org"]]))]
+    pub users: Vec<String>,
+    /// Managed policies: the names of AWS's, such as `ReadOnlyAccess`, or ARNs of policies of this account. Default: none.
+    pub policies: Vec<String>,
+    /// What they may do with this stack, and with no other. Default: nothing.
+    pub may: Vec<Permission>,
+    /// Further statements of an IAM policy. Default: none.
+    pub statements: Vec<PolicyStatement>,
+    /// How long they can work with it until they sign in again, from 1h to 12h. Default: 1h.
+    pub session: Option<Duration>,
+    /// What it is for: people see it who choose what to sign in with. Removing it here leaves it as it is. Default: none.
+    pub description: Option<String>,
+}
+
+impl PermissionSet {
+    /// Returns what people may do.
+    pub fn rights(&self) -> Rights<'_> {
+        Rights { policies: &self.policies, may: &self.may, statements: &self.statements }
+    }
 }
 
 fn yes() -> bool {

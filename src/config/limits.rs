@@ -50,6 +50,12 @@ limits! {
     /// Without white space, all of them together.
     GROUP_INLINE = 5_120, "characters of a group's inline policies", false,
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html";
+    /// With white space: the whole document.
+    SET_INLINE = 32_768, "characters of a permission set's inline policy", false,
+        "https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_PutInlinePolicyToPermissionSet.html";
+    /// See `what`.
+    SET_DESCRIPTION = 700, "characters of a permission set's description", false,
+        "https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_CreatePermissionSet.html";
     /// See `what`.
     TAGS = 50, "tags of an object", false, "https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html";
     /// See `what`.

@@ -206,6 +206,14 @@ impl Stack {
         name
     }
 
+    /// Returns the region of IAM Identity Center, when the stack has anything in it; `region` is the stack's own.
+    pub fn identity_center<'a>(&'a self, region: &'a str) -> Option<&'a str> {
+        match &self.access.identity_center {
+            Some(section) => Some(section.region.as_deref().unwrap_or(region)),
+            None => self.resources.keys().any(|kind| kind.starts_with("sso.")).then_some(region),
+        }
+    }
+
     /// Checks whether anything in the stack needs a network.
     pub fn needs_network(&self) -> bool {
         !(self.services.is_empty() && self.databases.is_empty() && self.caches.is_empty())

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use stack::aws::registry;
 use stack::config::yaml;
 
+use crate::identity::CENTER;
 use crate::support::client::count;
 use crate::support::subject::Subject;
 
@@ -18,8 +19,8 @@ struct Fixture {
     stack: &'static str,
     /// The file.
     text: &'static str,
-    /// What boto3 does before it is applied.
-    before: &'static str,
+    /// Scripts that boto3 runs before it is applied.
+    before: &'static [&'static str],
     /// Objects of `resources` that edits refer to: key and fields in JSON. They are created with the edits.
     others: &'static [(&'static str, &'static str)],
     /// What the edits change besides, sorted.
@@ -71,7 +72,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture {
         stack: "kinds",
         text: include_str!("../../src/blueprint/testdata/every-kind.yaml"),
-        before: SLACK,
+        before: &[SLACK, CENTER],
         others: &[
             (
                 "kms.key/other",
@@ -174,6 +175,13 @@ const FIXTURES: &[Fixture] = &[
                 &["update cloudwatch.dashboard/d"],
             ),
             update("budgets.budget/b", "limit", "400"),
+            update("sso.permission_set/p", "session_duration", r#""PT4H""#),
+            change(
+                "sso.assignment/a",
+                "/resources/sso.assignment/a/principal",
+                r#""auditors""#,
+                &["create sso.assignment/a", "delete sso.assignment/p-GROUP-developers"],
+            ),
             update("ce.anomaly_monitor/m", "tags", TAGS),
             update("ce.anomaly_subscription/s", "above", "50"),
             change(
@@ -187,7 +195,7 @@ const FIXTURES: &[Fixture] = &[
     Fixture {
         stack: "certified",
         text: include_str!("data/certified.yaml"),
-        before: r#"client("route53").create_hosted_zone(Name="certified.example", CallerReference="1")"#,
+        before: &[r#"client("route53").create_hosted_zone(Name="certified.example", CallerReference="1")"#],
         others: &[],
         besides: &[
             "create acm.validation/api_certified_example",
@@ -251,7 +259,9 @@ fn set(file: &mut Value, path: &str, value: &str) {
 /// A whole life of a fixture's objects.
 fn lives(fixture: &Fixture) {
     let s = Subject::new(fixture.text);
-    s.account.boto3(fixture.before, &json!(null));
+    for script in fixture.before {
+        s.account.boto3(script, &json!(null));
+    }
     let created = s.changes();
     for row in fixture.rows {
         assert!(created.contains(&format!("create {}", row.key)), "{} is not created: {created:#?}", row.key);

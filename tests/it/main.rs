@@ -42,6 +42,7 @@ mod firewall;
 mod freeze;
 mod hostile;
 mod hosts;
+mod identity;
 mod imports;
 mod insights;
 mod kills;

@@ -50,6 +50,8 @@ pub struct Options {
     pub role: Option<Role>,
     /// The bucket for leases and history; `stack`'s own when none is chosen.
     pub history_bucket: Option<String>,
+    /// The region of IAM Identity Center, when the stack has anything in it.
+    pub identity_center: Option<String>,
 }
 
 /// A role that is assumed with other credentials.
@@ -109,6 +111,8 @@ macro_rules! clients {
             pub profile: Option<String>,
             /// The bucket for leases and history, when one was chosen.
             pub history_bucket: Option<String>,
+            /// The region of IAM Identity Center, when the stack has anything in it.
+            pub identity_center: Option<String>,
             /// The endpoint that all calls go to, when it is not AWS's own.
             endpoint: Option<String>,
             /// The ARN of the role that is assumed, when one is.
@@ -144,6 +148,7 @@ macro_rules! clients {
                     reach: Reach::default(),
                     profile: None,
                     history_bucket: None,
+                    identity_center: None,
                     endpoint: config.endpoint_url().map(str::to_owned),
                     role: None,
                     wants_mfa: false,
@@ -218,6 +223,10 @@ clients! {
     sqs: aws_sdk_sqs, usual;
     /// Service Quotas.
     quotas: aws_sdk_servicequotas, usual;
+    /// IAM Identity Center in the stack's region.
+    sso: aws_sdk_ssoadmin, usual;
+    /// Its users and groups.
+    identitystore: aws_sdk_identitystore, usual;
     /// STS.
     sts: aws_sdk_sts, usual;
     /// The tag index of the stack's region.
@@ -353,7 +362,8 @@ impl Clients {
         let clients = Clients::from_config(&config, region, fence);
         let indexed = services.indexed;
         let role = options.role.as_ref().map(|role| role.arn.clone());
-        Ok(Clients { role, reach, indexed, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
+        let (history_bucket, identity_center) = (options.history_bucket.clone(), options.identity_center.clone());
+        Ok(Clients { role, reach, indexed, profile, history_bucket, identity_center, wants_mfa, ..clients })
     }
 
     /// Returns RDS in a region: that of the stack, or another one with data that a database begins with.
@@ -388,6 +398,23 @@ impl Clients {
             return self.ecr.clone();
         }
         aws_sdk_ecr::Client::from_conf(self.ecr.config().to_builder().region(Region::new(region.to_owned())).build())
+    }
+
+    /// Returns IAM Identity Center in its region.
+    pub fn sso_in(&self, region: &str) -> aws_sdk_ssoadmin::Client {
+        if region == self.region {
+            return self.sso.clone();
+        }
+        aws_sdk_ssoadmin::Client::from_conf(self.sso.config().to_builder().region(Region::new(region.to_owned())).build())
+    }
+
+    /// Returns the identity store in the region of IAM Identity Center.
+    pub fn identitystore_in(&self, region: &str) -> aws_sdk_identitystore::Client {
+        if region == self.region {
+            return self.identitystore.clone();
+        }
+        let config = self.identitystore.config().to_builder().region(Region::new(region.to_owned())).build();
+        aws_sdk_identitystore::Client::from_conf(config)
     }
 
     /// Returns AWS Backup in a region: that of the stack, or another one with a vault of copies.

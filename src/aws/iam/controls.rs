@@ -63,6 +63,11 @@ fn identities(view: &View) -> Result<Vec<Identity<'_>>> {
     let mut out = Vec::new();
     out.extend(view.all::<Role>()?.into_iter().map(|(key, it)| (key, it.policies.into_iter().collect(), it.managed)));
     out.extend(view.all::<Group>()?.into_iter().map(|(key, it)| (key, it.policies.into_iter().collect(), it.managed)));
+    // What a permission set allows is what its role allows. It has one inline policy, without a name.
+    out.extend(view.raw("sso.permission_set").map(|set| {
+        let managed = set.fields["managed"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        (&set.key, vec![("policy".to_owned(), set.fields["policy"].clone())], managed.collect())
+    }));
     out.extend(view.all::<User>()?.into_iter().map(|(key, it)| (key, it.policies.into_iter().collect(), it.managed)));
     Ok(out)
 }

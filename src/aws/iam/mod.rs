@@ -72,6 +72,13 @@ pub(in crate::aws) async fn roles_of(cx: &Cx, service: &str) -> Result<Vec<Strin
     Ok(ours.filter_map(|role| role.role_name.clone()).collect())
 }
 
+/// Returns path and name of the roles below a path that AWS reserves.
+pub(in crate::aws) async fn reserved_roles(cx: &Cx, path: &str) -> Result<Vec<(String, String)>> {
+    let all = account(cx).await?;
+    let below = all.roles.iter().filter(|role| role.path().is_some_and(|own| own.starts_with(path)));
+    Ok(below.filter_map(|role| Some((role.path.clone()?, role.role_name.clone()?))).collect())
+}
+
 fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType, Statement, Tag};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType, RoleDetail, Statement, Tag,
+};
 use serde_json::Value;
 
 use super::{account, document, path};
@@ -39,11 +41,11 @@ pub struct Principal {
     pub asks_mfa: bool,
 }
 
-/// Reads the stack's groups, users and roles, and all members of the groups.
+/// Reads the stack's groups, users and roles, all members of the groups, and the roles of these names.
 ///
 /// # Errors
 /// When IAM may not be asked (`iam:GetAccountAuthorizationDetails`).
-pub async fn principals(cx: &Cx) -> Result<Vec<Principal>> {
+pub async fn principals(cx: &Cx, more: &BTreeSet<String>) -> Result<Vec<Principal>> {
     let (all, place) = (account(cx).await?, path(&cx.scope));
     let mut out = Vec::new();
     let mut groups = BTreeSet::new();
@@ -60,8 +62,14 @@ pub async fn principals(cx: &Cx) -> Result<Vec<Principal>> {
         }
     }
     // Adopted roles are where they were; the same stack in another region has a path of its own.
-    let is_adopted = |path: Option<&str>, role| !path.is_some_and(|it| it.starts_with("/stack/")) && cx.scope.owns(&tags(role));
-    for role in all.roles.iter().filter(|role| role.path() == Some(&place) || is_adopted(role.path(), role.tags())) {
+    let is_adopted =
+        |path: Option<&str>, role: &[Tag]| !path.is_some_and(|it| it.starts_with("/stack/")) && cx.scope.owns(&tags(role));
+    let is_meant = |role: &&RoleDetail| {
+        role.path() == Some(&place)
+            || is_adopted(role.path(), role.tags())
+            || role.role_name().is_some_and(|name| more.contains(name))
+    };
+    for role in all.roles.iter().filter(is_meant) {
         let (Some(name), Some(arn)) = (role.role_name(), role.arn()) else { continue };
         let trust = role.assume_role_policy_document().map(document).unwrap_or_default();
         let asks_mfa = trust.to_string().contains("aws:MultiFactorAuth");

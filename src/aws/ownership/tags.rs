@@ -14,6 +14,9 @@ pub const TAG_BEGINS: &str = "stack:begins";
 /// The tag with the region of the stack, for what CloudFront needs in another region: the same stack may exist in us-east-1 too.
 pub const TAG_REGION: &str = "stack:region";
 
+/// The tag with the account of the stack, for what an organization has for all of its accounts.
+pub const TAG_ACCOUNT: &str = "stack:account";
+
 /// Returns what a copy with these tags is of.
 pub fn source(tags: &Tags) -> Option<&String> {
     tags.get(TAG_BEGINS)

@@ -3,6 +3,8 @@
 mod questions;
 mod table;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -16,9 +18,10 @@ use super::session::{self, Session};
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::iam::simulation::{self, Ask, Principal, Sort};
+use crate::aws::sso;
 use crate::aws::trail::{self, Change};
 use crate::config;
-use crate::engine::{self, Graph, Seen};
+use crate::engine::{self, Graph, Key, Resource, Seen};
 use crate::ui::{self, Color, Look};
 
 /// The number of principals that IAM is asked about at a time.
@@ -80,8 +83,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = stack_file::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let graph = session.hear(session.graph(&loaded)).await?;
-    let (seen, principals) = read(&session).await?;
-    let rows = principals.into_iter().map(|principal| known(principal, &graph, &seen));
+    let (seen, principals, sets) = read(&session).await?;
+    let rows = principals.into_iter().map(|principal| known(principal, &graph, &seen, &sets));
     let rows = chosen(rows.collect(), arguments.only.as_deref())?;
     let look = Look::stdout(color);
     if let Some(since) = arguments.since {
@@ -119,19 +122,27 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
+/// The roles of permission sets, by their names, with what the stack calls the permission sets.
+type Sets = BTreeMap<String, String>;
+
 /// Reads the objects that are asked about, and everyone.
-async fn read(session: &Session) -> Result<(Vec<Seen>, Vec<Principal>)> {
+async fn read(session: &Session) -> Result<(Vec<Seen>, Vec<Principal>, Sets)> {
     let seen = try_join_all(KINDS.iter().map(|kind| session.read(kind)));
-    let everyone = session.hear(simulation::principals(&session.cx));
-    let (seen, everyone) = tokio::try_join!(seen, everyone)?;
-    Ok((seen.into_iter().flatten().collect(), everyone))
+    let everyone = async {
+        let sets = if session.cx.cloud.identity_center.is_some() { sso::roles(&session.cx).await? } else { Sets::new() };
+        let everyone = simulation::principals(&session.cx, &sets.keys().cloned().collect()).await?;
+        Ok::<_, engine::Error>((everyone, sets))
+    };
+    let (seen, (everyone, sets)) = tokio::try_join!(seen, session.hear(everyone))?;
+    Ok((seen.into_iter().flatten().collect(), everyone, sets))
 }
 
 /// Finds where the file has a principal.
-fn known(principal: Principal, graph: &Graph, seen: &[Seen]) -> Row {
+fn known(principal: Principal, graph: &Graph, seen: &[Seen], sets: &Sets) -> Row {
     let is_it = |seen: &&Seen| seen.live.get("arn").and_then(serde_json::Value::as_str) == Some(&principal.arn);
     let iam = seen.iter().filter(|seen| seen.kind.starts_with("iam."));
-    let key = iam.filter(is_it).find_map(Seen::key);
+    let set = sets.get(&principal.name).map(|name| Key::new(sso::PermissionSet::KIND, name.as_str()));
+    let key = set.or_else(|| iam.filter(is_it).find_map(Seen::key));
     let origin = key.as_ref().and_then(|key| graph.get(key)).map(|node| node.origin.clone());
     Row { principal, key: key.map(|key| key.name), origin, answers: Vec::new() }
 }

@@ -94,6 +94,7 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     stack.access.groups.clear();
     stack.access.users.clear();
     stack.access.pipelines.clear();
+    stack.access.identity_center = None;
     // Where there is a standby, Route 53 is told of both regions beforehand.
     if let Some(balancer) = stack.load_balancer.as_mut().filter(|_| mode.is_none()) {
         balancer.dns = false;
@@ -207,7 +208,11 @@ fn left(stack: &Stack) -> Vec<String> {
     left.extend(secrets.iter().map(|name| format!("the value of `resources.secretsmanager.secret.{name}`")));
     let access = &stack.access;
     let sections = [
-        ("access", !(access.groups.is_empty() && access.users.is_empty() && access.pipelines.is_empty())),
+        (
+            "access",
+            !(access.groups.is_empty() && access.users.is_empty() && access.pipelines.is_empty())
+                || access.identity_center.is_some(),
+        ),
         ("backup", stack.backup.is_some()),
         ("archive", stack.archive.is_some()),
         ("budget", stack.budget.is_some()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::checks::Checks;
-use crate::access::{Permission, Pipeline, Rights, managed_policies};
+use crate::access::{IdentityCenter, Permission, PermissionSet, Pipeline, Rights, managed_policies};
 use crate::diagnostic::{Diagnostic, short};
 use crate::limits;
 use crate::suggest;
@@ -12,6 +12,8 @@ use crate::values::arn;
 /// The maximum number of groups of a user, which AWS never raises, and of managed policies of a group.
 const GROUPS: usize = limits::GROUPS_OF_USER.most;
 const POLICIES: usize = limits::MANAGED_POLICIES.most;
+/// The maximum length of the description of a permission set.
+const DESCRIPTION: usize = limits::SET_DESCRIPTION.most;
 
 pub(super) fn access(checks: &mut Checks<'_>) {
     let stack = checks.stack;
@@ -31,6 +33,9 @@ pub(super) fn access(checks: &mut Checks<'_>) {
         // AWS's age is in seconds; a password and a code take some to type.
         checks.within("access.break_glass.mfa_age", Some(emergency.mfa_age), 60, 129_600);
         managed(checks, "access.break_glass", emergency.rights());
+    }
+    if let Some(section) = &stack.access.identity_center {
+        identity_center(checks, section);
     }
     if let Some(boundary) = &stack.access.boundary {
         policy(checks, "access.boundary", boundary);
@@ -86,6 +91,59 @@ fn managed(checks: &mut Checks<'_>, path: &str, rights: Rights<'_>) {
         let message = format!("`{path}` may open shells, but no service allows it");
         let help = "add `exec: true` to the services that should allow it";
         checks.at(&format!("{path}.may"), "no service has `exec`", Diagnostic::warning("nothing-to-exec", message).help(help));
+    }
+}
+
+/// Checks what people of the organization's directory get.
+fn identity_center(checks: &mut Checks<'_>, section: &IdentityCenter) {
+    const AT: &str = "access.identity_center";
+    if let Some(region) = section.region.as_ref().filter(|region| !is_region(region)) {
+        let message = format!("`{}` is not a region", short(region));
+        let help = "write the region in which IAM Identity Center was enabled, such as `us-east-1`";
+        checks.at(&format!("{AT}.region"), "not a region", Diagnostic::error("wrong-region", message).help(help));
+    }
+    for (name, set) in &section.permission_sets {
+        let path = format!("{AT}.permission_sets.{name}");
+        rights(checks, &path, "it lets people sign in and do nothing", set.rights());
+        checks.within(&format!("{path}.session"), set.session, 3_600, 43_200);
+        people(checks, &path, set);
+        let fits = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}');
+        if let Some(text) = set.description.as_ref().filter(|t| t.is_empty() || t.len() > DESCRIPTION || !t.chars().all(fits)) {
+            let message = format!("`{}` cannot be the description of a permission set", short(text));
+            let help = format!("write 1 to {DESCRIPTION} characters of Latin script");
+            checks.at(&format!("{path}.description"), "not taken", Diagnostic::error("wrong-description", message).help(help));
+        }
+    }
+}
+
+/// Checks whether a text is written like a region: one that is newer than this version has to do.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    match parts.split_last() {
+        Some((number, words)) => words.len() >= 2 && words.iter().all(word) && number.parse::<u8>().is_ok(),
+        None => false,
+    }
+}
+
+/// Checks who gets a permission set. Without anyone it would be in no account.
+fn people(checks: &mut Checks<'_>, path: &str, set: &PermissionSet) {
+    if set.groups.is_empty() && set.users.is_empty() {
+        let message = format!("`{path}` does not say who gets it");
+        let help = "add `groups: [NAME]` or `users: [NAME]` of the organization's directory";
+        checks.at_key(path, "nobody", Diagnostic::error("missing", message).help(help));
+    }
+    for (list, names) in [("groups", &set.groups), ("users", &set.users)] {
+        for (i, name) in names.iter().enumerate() {
+            let place = format!("{path}.{list}[{i}]");
+            if name.trim().is_empty() || name.contains(char::is_control) {
+                let message = format!("an empty name in `{list}` means nobody");
+                checks.at(&place, "empty", Diagnostic::error("wrong-name", message).help("write a name"));
+            } else if names[..i].contains(name) {
+                let message = format!("`{}` is listed twice", short(name));
+                checks.at(&place, "again", Diagnostic::error("duplicate-name", message).help("remove one of the two"));
+            }
+        }
     }
 }
 

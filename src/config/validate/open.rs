@@ -17,7 +17,9 @@ pub(super) fn open(checks: &mut Checks<'_>) {
     let groups = stack.access.groups.iter().map(|(name, group)| (format!("access.groups.{name}"), group.rights(), "members"));
     let pipelines = stack.access.pipelines.iter();
     let pipelines = pipelines.map(|(name, one)| (format!("access.pipelines.{name}"), one.rights(), "pipelines"));
-    for (path, rights, whose) in groups.chain(pipelines) {
+    let sets = stack.access.identity_center.iter().flat_map(|section| &section.permission_sets);
+    let sets = sets.map(|(name, set)| (format!("access.identity_center.permission_sets.{name}"), set.rights(), "people"));
+    for (path, rights, whose) in groups.chain(pipelines).chain(sets) {
         statements(checks, &format!("{path}.statements"), rights.statements, &format!("its {whose}"));
         for (at, policy) in rights.policies.iter().enumerate() {
             let last = policy.rsplit('/').next().unwrap_or(policy);

@@ -20,6 +20,9 @@ pub(super) fn services(checks: &mut Checks<'_>) {
     for (name, pipeline) in &stack.access.pipelines {
         sids(checks, &format!("access.pipelines.{name}.statements"), &pipeline.statements);
     }
+    for (name, set) in stack.access.identity_center.iter().flat_map(|section| &section.permission_sets) {
+        sids(checks, &format!("access.identity_center.permission_sets.{name}.statements"), &set.statements);
+    }
     for (name, service) in &stack.services {
         let path = format!("services.{name}");
         sids(checks, &format!("{path}.policies"), &service.policies);

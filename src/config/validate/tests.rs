@@ -1,3 +1,4 @@
+use crate::diagnostic::Severity;
 use crate::tests::{loaded, refused};
 
 #[test]
@@ -235,6 +236,28 @@ fn keys_certificates_and_people_that_may_not_be_meant_so() {
         "stack: a\nregion: us-east-1\nkeys: {{main: {{rotation: false, rotation_period: 90d}}}}\ncertificates:\n  many: {{domain: example.com, names: [{names}example.com]}}\naccess:\n  groups: {{idle: {{}}, shells: {{may: [exec]}}}}\n  users: {{bob: [idle, idle]}}\n"
     );
     insta::assert_snapshot!(loaded(&text).warnings.render(100, false, true));
+}
+
+#[test]
+fn people_of_the_directory_that_aws_would_refuse() {
+    let found = |set: &str| -> Vec<(Severity, &'static str)> {
+        let center = format!("    permission_sets: {{ dev: {{ {set} }} }}");
+        let text = format!("stack: a\nregion: us-east-1\naccess:\n  identity_center:\n    region: us-east-1\n{center}\n");
+        let node = crate::yaml::parse(&text).unwrap();
+        let stack = serde_json::from_value(node.to_json()).unwrap();
+        super::validate(&stack, &node, "default").into_iter().map(|d| (d.severity, d.code)).collect()
+    };
+    let error = |code: &'static str| vec![(Severity::Error, code)];
+    assert_eq!(found("groups: [dev], may: [view], session: 8h"), []);
+    assert_eq!(found("may: [view]"), error("missing"));
+    assert_eq!(found("groups: [dev, dev], may: [view]"), error("duplicate-name"));
+    assert_eq!(found("users: [\" \"], may: [view]"), error("wrong-name"));
+    assert_eq!(found("groups: [dev], may: [view], session: 30m"), error("out-of-range"));
+    assert_eq!(found("groups: [dev], may: [view], description: \"\""), error("wrong-description"));
+    assert_eq!(found("groups: [dev], may: [view], description: 日本"), error("wrong-description"));
+    assert_eq!(found("groups: [dev], policies: [Nonsense]"), error("unknown-policy"));
+    assert_eq!(found("groups: [dev]"), [(Severity::Warning, "no-rights")]);
+    assert_eq!(found("groups: [dev], policies: [AdministratorAccess]"), [(Severity::Warning, "opens-everything")]);
 }
 
 #[test]

@@ -204,7 +204,9 @@ fn place(node: &Desired, found: &Found<'_>) -> Option<(Role, Stage)> {
         "s3.bucket" if found.logs.contains(&node.key) => return None,
         "s3.bucket" if found.delivered().iter().any(|(_, to, _)| *to == node.key) => (Role::Data, Stage::Entry),
         "s3.bucket" => (Role::Data, Stage::Data),
-        "kms.key" | "secretsmanager.secret" | "acm.certificate" | "iam.group" => (Role::Security, Stage::Data),
+        "kms.key" | "secretsmanager.secret" | "acm.certificate" | "iam.group" | "sso.permission_set" => {
+            (Role::Security, Stage::Data)
+        }
         _ => return None,
     })
 }
@@ -331,6 +333,7 @@ impl<'a> Found<'a> {
             "secretsmanager.secret" => vec!["Secrets Manager secret".into()],
             "acm.certificate" => vec!["ACM certificate".into(), field("domain")],
             "iam.group" => vec!["IAM group".into()],
+            "sso.permission_set" => vec!["permission set".into()],
             _ => Vec::new(),
         }
     }

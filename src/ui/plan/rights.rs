@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::engine::{Action, Item, Plan};
+use crate::engine::{Action, Item, Plan, token};
 
 use crate::ui::style::{clean, clean_key};
 
@@ -13,6 +13,8 @@ use crate::ui::style::{clean, clean_key};
 const ACTIONS: usize = 12;
 /// The most lines that are shown without `--verbose`.
 const LINES: usize = 30;
+/// The kind of permission sets.
+const PERMISSION_SET: &str = "sso.permission_set";
 /// The ranges of all addresses.
 const ALL: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
@@ -23,7 +25,7 @@ pub(super) fn added(plan: &Plan, all: bool) -> Vec<String> {
         plan.items.iter().filter(|item| matches!(item.action, Action::Create | Action::Update | Action::Replace)).collect();
     items.sort_by(|a, b| a.key.cmp(&b.key));
     for item in items {
-        let words = [rights(item, all), trusts(item), shares(item, &plan.scope.account), opens(item)]
+        let words = [rights(item, all), gives(item), trusts(item), shares(item, &plan.scope.account), opens(item)]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
@@ -71,8 +73,9 @@ fn allowing(document: &Value) -> Vec<&Value> {
 
 /// Returns what an IAM object is allowed: whether on everything, and the action.
 fn allowed(fields: &Value) -> BTreeSet<(bool, String)> {
-    let documents = fields.get("policies").and_then(Value::as_object);
-    let actions = documents.into_iter().flat_map(|documents| documents.values()).flat_map(allowing).flat_map(|statement| {
+    let documents = fields.get("policies").and_then(Value::as_object).into_iter().flat_map(|documents| documents.values());
+    // A permission set has one, without a name.
+    let actions = documents.chain(fields.get("policy")).flat_map(allowing).flat_map(|statement| {
         let everywhere = texts(statement.get("Resource")).iter().any(|resource| resource == "*");
         let but = texts(statement.get("NotAction")).into_iter().map(|action| format!("all but {action}"));
         texts(statement.get("Action")).into_iter().chain(but).map(move |action| (everywhere, action))
@@ -85,7 +88,7 @@ fn allowed(fields: &Value) -> BTreeSet<(bool, String)> {
 }
 
 fn rights(item: &Item, all: bool) -> Option<String> {
-    if item.key.service() != "iam" {
+    if item.key.service() != "iam" && item.key.kind != PERMISSION_SET {
         return None;
     }
     let mut new: Vec<(bool, String)> = new(item, allowed).into_iter().collect();
@@ -102,6 +105,16 @@ fn rights(item: &Item, all: bool) -> Option<String> {
         words.push(format!("{left} more"));
     }
     (!words.is_empty()).then(|| format!("allows {}", words.join(", ")))
+}
+
+/// Returns who gets a permission set.
+fn gives(item: &Item) -> Option<String> {
+    let desired = item.desired.as_ref().filter(|_| item.key.kind == "sso.assignment" && item.before.is_none())?;
+    let field = |name: &str| desired.get(name).and_then(Value::as_str).unwrap_or_default();
+    let set = token::named(desired).into_keys().next().map(|key| key.name);
+    let sort = if field("principal_type") == "USER" { "user" } else { "group" };
+    let set = set.map(|name| format!("`{}`", clean(&name))).unwrap_or_else(|| "a permission set".to_owned());
+    Some(format!("gives {set} to the {sort} {}", clean(field("principal"))))
 }
 
 /// Returns whom a statement is for, but for services of AWS.
@@ -189,6 +202,22 @@ mod tests {
             {"Effect": "Allow", "Action": actions, "Resource": resource},
             {"Effect": "Deny", "Action": "iam:*", "Resource": "*"},
         ]}}})
+    }
+
+    #[test]
+    fn what_people_get_is_told_with_who_gets_it() {
+        let allows = json!({"Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]});
+        let set = json!({"policy": allows, "managed": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]});
+        let group = json!({"permission_set": "${sso.permission_set/dev}", "principal_type": "GROUP", "principal": "developers"});
+        let items = vec![
+            item("sso.assignment/dev-group-developers", Action::Create, group, None),
+            item("sso.permission_set/dev", Action::Create, set, None),
+        ];
+        let expected = [
+            "sso.assignment/dev-group-developers: gives `dev` to the group developers",
+            "sso.permission_set/dev: allows all of ReadOnlyAccess, s3:Get* on *",
+        ];
+        assert_eq!(said(items), expected);
     }
 
     #[test]

@@ -177,6 +177,8 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "budgets.budget": ("aws-cost-management/latest/APIReference/API_budgets_UpdateBudget.html", {"": silent}),
     "ce.anomaly_monitor": ("aws-cost-management/latest/APIReference/API_UpdateAnomalyMonitor.html", {"": silent}),
     "ce.anomaly_subscription": ("aws-cost-management/latest/APIReference/API_UpdateAnomalySubscription.html", {"": silent}),
+    # "updates … are applied" to sessions that begin afterwards; those that have begun keep what they have, as of every role.
+    "sso.permission_set": ("singlesignon/latest/APIReference/API_UpdatePermissionSet.html", {"": silent}),
     "cloudwatch.alarm": ("AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", {"": silent}),
     "cloudwatch.composite_alarm": ("AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html", {"": silent}),
     "cloudwatch.dashboard": ("AmazonCloudWatch/latest/APIReference/API_PutDashboard.html", {"": silent}),

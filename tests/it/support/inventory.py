@@ -359,6 +359,20 @@ def edge_and_money():
             put("ce.anomaly_subscription", subscription["SubscriptionArn"], subscription, Tags=tags)
 
 
+def identities():
+    sso = client("sso-admin")
+    for instance in sso.list_instances()["Instances"]:
+        where = {"InstanceArn": instance["InstanceArn"]}
+        for arn in sso.list_permission_sets(**where)["PermissionSets"]:
+            told = sso.describe_permission_set(**where, PermissionSetArn=arn)["PermissionSet"]
+            tags = sso.list_tags_for_resource(**where, ResourceArn=arn)["Tags"]
+            if ours(tags, told["Name"]):
+                put("sso.permission-set", arn, told, Tags=tags)
+                account = client("sts").get_caller_identity()["Account"]
+                for one in sso.list_account_assignments(**where, PermissionSetArn=arn, AccountId=account)["AccountAssignments"]:
+                    put("sso.assignment", f"{arn}/{one['PrincipalId']}", one)
+
+
 def firewalls():
     for scope, waf in (("REGIONAL", client("wafv2")), ("CLOUDFRONT", away("wafv2"))):
         for sort, listed, key in (("web-acl", waf.list_web_acls, "WebACLs"), ("ip-set", waf.list_ip_sets, "IPSets")):
@@ -411,6 +425,6 @@ def functions_and_schedules():
 
 
 for part in (network, balancers, containers, logs_and_alarms, people_and_roles, data, secrets_and_keys, edge_and_money,
-             functions_and_schedules, firewalls, backups):
+             functions_and_schedules, identities, firewalls, backups):
     part()
 result = found
