@@ -143,6 +143,18 @@ fn permission_sets_come_change_are_mended_and_go() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
+/// `stack access` asks about the role that a permission set is in the account.
+#[test]
+fn who_may_do_what_is_told_of_permission_sets_too() {
+    let s = subject(FILE);
+    s.apply();
+    let said = s.place.stack(&["access", "s.yaml", "--json"]).ok().stdout;
+    assert!(
+        said.contains("AWSReservedSSO_shop-developers_") && said.contains("access.identity_center.permission_sets"),
+        "{said}"
+    );
+}
+
 /// Someone wrote the policy, and wrote it back: the account is left with what it had in between.
 #[test]
 fn what_was_not_provisioned_is_provisioned() {
