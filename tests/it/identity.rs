@@ -5,24 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::support::aws::LocalAws;
+use crate::support::console::CENTER;
 use crate::support::proxy::{Call, Fault};
 use crate::support::run::words;
 use crate::support::subject::{APPLY, DESTROY, Subject, behind, edit, mutating, run_and_kill_when};
-
-/// Has an organization with IAM Identity Center, two groups and a user in its directory.
-pub const CENTER: &str = r#"
-import json, urllib.request
-region = globals().get("args") or "us-east-1"
-account = client("sts").get_caller_identity()["Account"]
-said = {"account": account, "region": region, "sso.instance": {"organization": "administered"}}
-url = client("iam").meta.endpoint_url + "/_stack/states"
-urllib.request.urlopen(urllib.request.Request(url, data=json.dumps(said).encode(), method="POST")).close()
-store = {"IdentityStoreId": client("sso-admin", region).list_instances()["Instances"][0]["IdentityStoreId"]}
-people = client("identitystore", region)
-for name in ("developers", "auditors"):
-    people.create_group(**store, DisplayName=name)
-people.create_user(**store, UserName="ann@example.org", DisplayName="Ann", Name={"GivenName": "Ann", "FamilyName": "Lee"})
-"#;
 
 /// Every permission set with who has it in the account, and the role that it has become there.
 const SEEN: &str = r#"

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use stack::aws::registry;
 use stack::config::yaml;
 
-use crate::identity::CENTER;
 use crate::support::client::count;
+use crate::support::console::{CENTER, SLACK};
 use crate::support::subject::Subject;
 
 /// A stack file with objects of many kinds.
@@ -57,16 +57,6 @@ const fn nothing(key: &'static str, why: &'static str) -> Row {
 }
 
 const TAGS: &str = r#"{ "team": "web" }"#;
-
-/// An administrator of a workspace lets Amazon Q Developer in.
-const SLACK: &str = r#"
-import json, os, urllib.request
-# The local AWS knows a service once it was asked something.
-client("chatbot", "us-east-2").describe_slack_workspaces()
-account = client("sts").get_caller_identity()["Account"]
-body = json.dumps({"account": account, "region": "us-east-1", "chatbot.workspace": {"T1": "Acme"}}).encode()
-urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=body, method="POST")).close()
-"#;
 
 const FIXTURES: &[Fixture] = &[
     Fixture {

@@ -2,14 +2,16 @@
 
 use serde_json::json;
 
-use crate::identity::CENTER;
+use crate::support::console::{CENTER, SLACK};
 use crate::support::subject::Subject;
 
 /// Applied once, nothing is to be done; destroyed, nothing is left.
 #[track_caller]
 fn settles(text: &str, stack: &str) {
     let s = Subject::new(text);
-    s.account.boto3(CENTER, &json!(null));
+    for beforehand in [CENTER, SLACK] {
+        s.account.boto3(beforehand, &json!(null));
+    }
     s.apply();
     s.assert_in_step();
     s.place.stack(&["destroy", "s.yaml", "--yes", "--confirm", &format!("{stack}/default"), "--no-final-snapshot", "*"]).ok();

@@ -60,6 +60,8 @@ def fewer(before, after) -> Needs:
 CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "application-autoscaling.scalable_target": ("autoscaling/application/APIReference/API_RegisterScalableTarget.html", {"min": silent, "max": silent}),
     "application-autoscaling.scaling_policy": ("autoscaling/application/APIReference/API_PutScalingPolicy.html", {"value": silent}),
+    # Sessions that are open go on as they began.
+    "ecs.cluster": ("AmazonECS/latest/APIReference/API_UpdateCluster.html", {"exec_logs": silent}),
     "cloudfront.distribution": (
         # Edges go on with what they have until it expires; viewers with older TLS are refused.
         "AmazonCloudFront/latest/DeveloperGuide/HowToUpdateDistribution.html",

@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod client;
+pub mod console;
 pub mod faults;
 pub mod helper;
 mod http;

@@ -1,0 +1,26 @@
+//! What a person does beforehand in the consoles of AWS, as scripts of boto3.
+
+/// Has an organization with IAM Identity Center, two groups and a user in its directory.
+pub const CENTER: &str = r#"
+import json, urllib.request
+region = globals().get("args") or "us-east-1"
+account = client("sts").get_caller_identity()["Account"]
+said = {"account": account, "region": region, "sso.instance": {"organization": "administered"}}
+url = client("iam").meta.endpoint_url + "/_stack/states"
+urllib.request.urlopen(urllib.request.Request(url, data=json.dumps(said).encode(), method="POST")).close()
+store = {"IdentityStoreId": client("sso-admin", region).list_instances()["Instances"][0]["IdentityStoreId"]}
+people = client("identitystore", region)
+for name in ("developers", "auditors"):
+    people.create_group(**store, DisplayName=name)
+people.create_user(**store, UserName="ann@example.org", DisplayName="Ann", Name={"GivenName": "Ann", "FamilyName": "Lee"})
+"#;
+
+/// An administrator of a workspace lets Amazon Q Developer in.
+pub const SLACK: &str = r#"
+import json, os, urllib.request
+# The local AWS knows a service once it was asked something.
+client("chatbot", "us-east-2").describe_slack_workspaces()
+account = client("sts").get_caller_identity()["Account"]
+body = json.dumps({"account": account, "region": "us-east-1", "chatbot.workspace": {"T1": "Acme"}}).encode()
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=body, method="POST")).close()
+"#;
