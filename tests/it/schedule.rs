@@ -196,11 +196,16 @@ fn a_function_destroys_what_has_expired() {
         r#"
 answer = client("lambda").invoke(FunctionName="caretaker-caretaker")
 rule = client("events").describe_rule(Name="caretaker-caretaker")
-logs = client("logs")
-lines = []
-for stream in logs.describe_log_streams(logGroupName="/stack/caretaker/default/caretaker")["logStreams"]:
-    events = logs.get_log_events(logGroupName="/stack/caretaker/default/caretaker", logStreamName=stream["logStreamName"])["events"]
-    lines += [event["message"] for event in events]
+import time
+logs, group = client("logs"), "/stack/caretaker/default/caretaker"
+# What a function prints comes after its answer.
+for _ in range(60):
+    lines = []
+    for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+        lines += [event["message"] for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]]
+    if any("`stack reap` ended" in line for line in lines):
+        break
+    time.sleep(0.5)
 result = [answer.get("FunctionError"), rule["ScheduleExpression"], answer["Payload"].read().decode(), "\n".join(lines)]
 "#,
         &Value::Null,
