@@ -36,8 +36,8 @@
 //! 1. **AWS is the only truth.** Nothing that `stack` stores is needed to plan, apply or destroy. Without its history, what only
 //!    that vouches for goes when it is named ([`aws::ownership::doubt`]).
 //! 2. **Ours, or not ours, is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and
-//!    `stack:key`, set in the call that creates it, or, where AWS has no tags, by what it is in a parent that is ours
-//!    ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership::mark`]), and what has
+//!    `stack:key`, set in the call that creates it, or, where AWS has no tags, by what it is in a parent that is ours,
+//!    or by its name and what is written in it ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership::mark`]), and what has
 //!    only the tags goes only when it is named. Of an object's tags ours are those that the file has and had, which its tag
 //!    `stack:tags` says ([`engine::tags`]); all others stay. The two halves of a replacement carry different
 //!    `stack:generation`s; two objects with one key and one generation stop the run. Never "take the first".

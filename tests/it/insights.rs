@@ -97,7 +97,7 @@ for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             writes.append([actions, statement["Resource"]])
 [group] = [one["GroupName"] for one in iam.list_groups()["Groups"]]
 view = iam.get_group_policy(GroupName=group, PolicyName="view")["PolicyDocument"]["Statement"]
-result = {"logging": exec.get("logging"), "to": exec.get("logConfiguration", {}).get("cloudWatchLogGroupName"), "logs": logs, "writes": writes,
+result = {"logging": exec.get("logging"), "key": exec.get("kmsKeyId"), "to": exec.get("logConfiguration", {}).get("cloudWatchLogGroupName"), "logs": logs, "writes": writes,
     "denied": [one["Resource"].split(":log-group:")[-1] for one in view if one["Effect"] == "Deny"]}
 "#;
 
@@ -105,7 +105,7 @@ result = {"logging": exec.get("logging"), "to": exec.get("logConfiguration", {})
 fn sessions_in_containers_are_logged() {
     let s = Subject::new(FILE);
     s.apply();
-    let none = json!({"logging": null, "to": null, "logs": {}, "writes": [], "denied": []});
+    let none = json!({"logging": null, "key": null, "to": null, "logs": {}, "writes": [], "denied": []});
     assert_eq!(s.account.boto3(SESSIONS, &Value::Null), none);
 
     s.write("exec: false", "exec: true");
@@ -121,11 +121,16 @@ fn sessions_in_containers_are_logged() {
     assert!(seen["writes"][1][1][0].as_str().unwrap().ends_with(&format!("{group}:*")), "{seen}");
 
     // Turned off by someone else, it is turned on again.
-    let by_hand =
-        r#"client("ecs").update_cluster(cluster="shop", configuration={"executeCommandConfiguration": {"logging": "NONE"}})"#;
+    let by_hand = r#"
+exec = {"logging": "NONE", "kmsKeyId": "alias/theirs"}
+client("ecs").update_cluster(cluster="shop", configuration={"executeCommandConfiguration": exec})
+"#;
     s.account.boto3(by_hand, &Value::Null);
     assert_eq!(s.changes(), ["update ecs.cluster/main"]);
     s.apply();
+    s.assert_in_step();
+    let seen = s.account.boto3(SESSIONS, &Value::Null);
+    assert_eq!((&seen["to"], &seen["key"]), (&json!(group), &json!("alias/theirs")), "what else is set stays");
 
     // Without shells the log is deleted, with its lines: that needs consent.
     let session = r#"
@@ -139,6 +144,6 @@ logs.put_log_events(logGroupName=args, logStreamName="ecs-execute-command-1", lo
     s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/exec-sessions"]).ok();
     s.assert_in_step();
-    let off = json!({"logging": "DEFAULT", "to": null, "logs": {}, "writes": [], "denied": []});
+    let off = json!({"logging": "DEFAULT", "key": "alias/theirs", "to": null, "logs": {}, "writes": [], "denied": []});
     assert_eq!(s.account.boto3(SESSIONS, &Value::Null), off);
 }

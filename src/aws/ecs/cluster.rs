@@ -1,5 +1,5 @@
 use aws_sdk_ecs::types::{
-    self as sdk, ClusterConfiguration, ClusterSetting, ClusterSettingName, ExecuteCommandConfiguration,
+    self as sdk, ClusterConfiguration, ClusterField, ClusterSetting, ClusterSettingName, ExecuteCommandConfiguration,
     ExecuteCommandLogConfiguration, ExecuteCommandLogging, ServiceField,
 };
 use schemars::JsonSchema;
@@ -64,17 +64,21 @@ impl Cluster {
         Some(vec![ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(value).build()])
     }
 
-    /// Returns where the sessions of ECS Exec are logged
-    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommandConfiguration.html>).
-    fn configuration(&self) -> Option<ClusterConfiguration> {
+    /// Returns where the sessions of ECS Exec are logged. All else of what a cluster has stays: another key, a bucket beside the log
+    /// group, where its storage is (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommandConfiguration.html>).
+    fn configuration(&self, now: Option<ClusterConfiguration>) -> Option<ClusterConfiguration> {
         let group = self.exec_logs.as_deref()?;
-        let exec = match group {
-            "" => ExecuteCommandConfiguration::builder().logging(ExecuteCommandLogging::Default),
-            group => ExecuteCommandConfiguration::builder()
-                .logging(ExecuteCommandLogging::Override)
-                .log_configuration(ExecuteCommandLogConfiguration::builder().cloud_watch_log_group_name(group).build()),
-        };
-        Some(ClusterConfiguration::builder().execute_command_configuration(exec.build()).build())
+        let mut all = now.unwrap_or_else(|| ClusterConfiguration::builder().build());
+        let exec = all.execute_command_configuration.get_or_insert_with(|| ExecuteCommandConfiguration::builder().build());
+        if group.is_empty() {
+            exec.logging = Some(ExecuteCommandLogging::Default);
+            exec.log_configuration = None;
+        } else {
+            exec.logging = Some(ExecuteCommandLogging::Override);
+            let log = exec.log_configuration.get_or_insert_with(|| ExecuteCommandLogConfiguration::builder().build());
+            log.cloud_watch_log_group_name = Some(group.to_owned());
+        }
+        Some(all)
     }
 }
 
@@ -112,7 +116,8 @@ fn state(cluster: &sdk::Cluster) -> Readiness {
 }
 
 async fn look(cx: &Cx, name: &str) -> Result<Option<sdk::Cluster>> {
-    let answer = cx.cloud.ecs.describe_clusters().clusters(name).send().await.map_err(failed("ecs:DescribeClusters"))?;
+    let call = cx.cloud.ecs.describe_clusters().clusters(name).include(ClusterField::Configurations);
+    let answer = call.send().await.map_err(failed("ecs:DescribeClusters"))?;
     Ok(answer.clusters.and_then(|list| list.into_iter().next()))
 }
 
@@ -174,7 +179,7 @@ impl Resource for Cluster {
         }
         let call = cx.cloud.ecs.create_cluster().cluster_name(&name).set_settings(self.settings());
         let call = call.set_capacity_providers(Some(self.capacity_providers.clone())).set_tags(Some(to_sdk(&self.tags)));
-        let call = call.set_configuration(self.configuration().filter(|_| self.exec_logs.as_deref() != Some("")));
+        let call = call.set_configuration(self.configuration(None).filter(|_| self.exec_logs.as_deref() != Some("")));
         match call.send().await.map_err(failed(OP)) {
             Ok(answer) => answer.cluster().and_then(Live::of).ok_or_else(|| incomplete(OP, "the cluster")),
             Err(e) if e.class == Class::NotYet => {
@@ -191,7 +196,8 @@ impl Resource for Cluster {
             call.send().await.map_err(failed("ecs:UpdateClusterSettings"))?;
         }
         if diff.touches("exec_logs") {
-            let call = cx.cloud.ecs.update_cluster().cluster(&live.name).set_configuration(self.configuration());
+            let now = look(cx, &live.name).await?.and_then(|cluster| cluster.configuration);
+            let call = cx.cloud.ecs.update_cluster().cluster(&live.name).set_configuration(self.configuration(now));
             call.send().await.map_err(failed("ecs:UpdateCluster"))?;
         }
         if diff.touches("capacity_providers") {

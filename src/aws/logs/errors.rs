@@ -13,7 +13,7 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     // (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html>).
     Row::codes(&["logs:PutMetricFilter", "logs:DeleteMetricFilter"], &["OperationAbortedException"], Class::NotYet),
     // The log group of a query is looked for when the query is kept.
-    Row::codes(&["logs:PutQueryDefinition"], &["ResourceNotFoundException"], Class::NotYet),
+    Row::codes(&["logs:PutQueryDefinition"], &["ResourceNotFoundException"], Class::NotYet).and_says("log group"),
     // A key that was just made, or its policy, is not known to CloudWatch Logs yet.
     Row::says(&["logs:CreateLogGroup", "logs:AssociateKmsKey"], "KMS key", Class::NotYet),
 ];

@@ -191,8 +191,9 @@ pub(super) fn certificate_expires(instance: &DbInstance, now: jiff::Timestamp) -
     let (is, then) = if until > now { ("is", "will be") } else { ("was", "are") };
     let id = instance.db_instance_identifier().unwrap_or_default();
     Some(format!(
-        "its server certificate {is} valid until {}; clients that verify it {then} refused. `aws rds modify-db-instance \
-         --db-instance-identifier {id} --certificate-rotation-restart --apply-immediately` replaces it and restarts the database",
+        "its server certificate {is} valid until {}; clients that verify it {then} refused. `aws rds describe-certificates` lists the \
+         authorities, and `aws rds modify-db-instance --db-instance-identifier {id} --ca-certificate-identifier AUTHORITY` takes a new \
+         certificate of one, with a restart where the engine needs that",
         until.strftime("%Y-%m-%d")
     ))
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::PermissionSet;
-use super::center::{Center, center};
+use super::center::{Center, Instance, center};
 use super::permission_set::{readiness, request_of};
 use super::principals::{self, GROUP, USER};
 use super::sets;
@@ -54,26 +54,30 @@ pub struct Live {
     /// The region that it is in.
     #[schemars(skip)]
     pub region: String,
+    /// The ARN of the instance that it is in.
+    #[schemars(skip)]
+    pub instance: String,
     /// The request that creates it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub request: Option<String>,
 }
 
-fn live(center: &Center, set: &str, sort: &str, principal: &str) -> Live {
+fn live(instance: &Instance, set: &str, sort: &str, principal: &str) -> Live {
     Live {
         id: format!("{set} {sort} {principal}"),
         permission_set: set.to_owned(),
         principal_type: sort.to_owned(),
         principal: principal.to_owned(),
-        region: center.region.clone(),
+        region: instance.region.clone(),
+        instance: instance.arn.clone(),
         request: None,
     }
 }
 
 /// Lists who has a permission set in the account.
-async fn listed(cx: &Cx, center: &Center, set: &str) -> Result<Vec<AccountAssignment>> {
-    let call = center.client.list_account_assignments().instance_arn(&center.arn).permission_set_arn(set);
+async fn listed(cx: &Cx, instance: &Instance, set: &str) -> Result<Vec<AccountAssignment>> {
+    let call = instance.client.list_account_assignments().instance_arn(&instance.arn).permission_set_arn(set);
     let pages = call.account_id(&cx.scope.account).into_paginator().items().send();
     present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("sso:ListAccountAssignments")))
 }
@@ -81,19 +85,19 @@ async fn listed(cx: &Cx, center: &Center, set: &str) -> Result<Vec<AccountAssign
 /// Returns the assignments of a set. Whoever was deleted from the directory is known by the identifier.
 async fn observed(cx: &Cx, center: &Center, known: &sets::Known) -> Result<Vec<Observed<Assignment>>> {
     let mut out = Vec::new();
-    for one in listed(cx, center, &known.arn).await? {
+    for one in listed(cx, &center.instance, &known.arn).await? {
         let (Some(sort), Some(id)) = (one.principal_type.as_ref().map(PrincipalType::as_str), one.principal_id.as_deref()) else {
             continue;
         };
         let principal = principals::name(center, sort, id).await?.unwrap_or_else(|| id.to_owned());
         out.push(Observed {
             claim: if matches!(known.claim, Claim::Ours(_)) { Claim::Stray } else { Claim::Adoptable },
-            live: live(center, &known.arn, sort, id),
+            live: live(&center.instance, &known.arn, sort, id),
             fields: Assignment {
                 permission_set: Ref::physical(known.arn.clone()),
                 principal_type: sort.to_owned(),
                 principal,
-                region: Some(center.region.clone()),
+                region: Some(center.instance.region.clone()),
             },
             state: Readiness::Ready,
         });
@@ -135,12 +139,12 @@ impl Resource for Assignment {
         let none =
             || Error::new(Class::Invalid, format!("the identity store has no {}", worded(&self.principal_type, &self.principal)));
         let id = principals::id(&center, &self.principal_type, &self.principal).await?.ok_or_else(none)?;
-        let call = center.client.create_account_assignment().instance_arn(&center.arn).permission_set_arn(set);
+        let call = center.instance.client.create_account_assignment().instance_arn(&center.instance.arn).permission_set_arn(set);
         let call = call.target_type(TargetType::AwsAccount).target_id(&cx.scope.account);
         let call = call.principal_type(PrincipalType::from(self.principal_type.as_str())).principal_id(&id);
         let answer = call.send().await.map_err(failed(OP))?.account_assignment_creation_status;
         let request = request_of(OP, answer.and_then(|status| status.request_id))?;
-        Ok(Live { request: Some(request), ..live(&center, set, &self.principal_type, &id) })
+        Ok(Live { request: Some(request), ..live(&center.instance, set, &self.principal_type, &id) })
     }
 
     async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
@@ -149,8 +153,8 @@ impl Resource for Assignment {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let Some(request) = &live.request else { return Ok(Readiness::Ready) };
-        let center = Center::of_new(cx, Some(&live.region)).await?;
-        let call = center.client.describe_account_assignment_creation_status().instance_arn(&center.arn);
+        let instance = Instance::of(cx, &live.region, &live.instance);
+        let call = instance.client.describe_account_assignment_creation_status().instance_arn(&instance.arn);
         let answer = call.account_assignment_creation_request_id(request).send().await;
         let answer = answer.map_err(failed("sso:DescribeAccountAssignmentCreationStatus"))?.account_assignment_creation_status;
         let status = answer.as_ref();
@@ -159,8 +163,9 @@ impl Resource for Assignment {
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         const OP: &str = "sso:DeleteAccountAssignment";
-        let center = Center::of_new(cx, Some(&live.region)).await?;
-        let call = center.client.delete_account_assignment().instance_arn(&center.arn).permission_set_arn(&live.permission_set);
+        let instance = Instance::of(cx, &live.region, &live.instance);
+        let call =
+            instance.client.delete_account_assignment().instance_arn(&instance.arn).permission_set_arn(&live.permission_set);
         let call = call.target_type(TargetType::AwsAccount).target_id(&cx.scope.account);
         let call = call.principal_type(PrincipalType::from(live.principal_type.as_str())).principal_id(&live.principal);
         let answer = call.send().await.map_err(failed(OP))?.account_assignment_deletion_status;
@@ -169,14 +174,14 @@ impl Resource for Assignment {
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
-        let center = Center::of_new(cx, Some(&live.region)).await?;
+        let instance = Instance::of(cx, &live.region, &live.instance);
         let asked = cx.reads.once(DELETION, async { Ok(None::<String>) }).await?;
         let Some(request) = asked.as_ref() else {
             let is_it = |one: &AccountAssignment| one.principal_id() == Some(&live.principal);
-            let is_there = listed(cx, &center, &live.permission_set).await?.iter().any(is_it);
+            let is_there = listed(cx, &instance, &live.permission_set).await?.iter().any(is_it);
             return Ok(if is_there { Readiness::Ready } else { Readiness::Gone });
         };
-        let call = center.client.describe_account_assignment_deletion_status().instance_arn(&center.arn);
+        let call = instance.client.describe_account_assignment_deletion_status().instance_arn(&instance.arn);
         let answer = call.account_assignment_deletion_request_id(request).send().await;
         let answer = answer.map_err(failed("sso:DescribeAccountAssignmentDeletionStatus"))?.account_assignment_deletion_status;
         let status = answer.as_ref();

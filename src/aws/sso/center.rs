@@ -22,13 +22,26 @@ const ROLE: &str = "AWSReservedSSO_";
 /// What to do for who may not administer permission sets.
 pub(super) const ADMINISTERED: &str = "permission sets are administered from the organization's management account or a delegated administrator of IAM Identity Center: use credentials of that account, or remove `access.identity_center`";
 
-/// An instance, with the clients of its region.
+/// An instance, with the client of its region: all that is asked about a permission set or an assignment that is known.
 #[derive(Clone, Debug)]
-pub(super) struct Center {
+pub(super) struct Instance {
     pub(super) region: String,
     pub(super) client: Client,
-    pub(super) people: Store,
     pub(super) arn: String,
+}
+
+impl Instance {
+    /// Returns the instance of an object that exists, which says itself where it is.
+    pub(super) fn of(cx: &Cx, region: &str, arn: &str) -> Instance {
+        Instance { region: region.to_owned(), client: cx.cloud.sso_in(region), arn: arn.to_owned() }
+    }
+}
+
+/// The instance as it was found, with the directory that belongs to it.
+#[derive(Clone, Debug)]
+pub(super) struct Center {
+    pub(super) instance: Instance,
+    pub(super) people: Store,
     /// The identity store with its users and groups.
     pub(super) store: String,
     /// The region that it was enabled in, when AWS tells it.
@@ -80,10 +93,8 @@ impl Center {
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("sso:ListInstances"))?;
         Ok(chosen(&all, &cx.scope.account).and_then(|one| {
             Some(Center {
-                region: region.to_owned(),
-                client,
+                instance: Instance { region: region.to_owned(), client, arn: one.instance_arn.clone()? },
                 people,
-                arn: one.instance_arn.clone()?,
                 store: one.identity_store_id.clone()?,
                 home: one.primary_region.clone(),
                 is_wanted,

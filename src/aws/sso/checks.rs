@@ -48,8 +48,9 @@ async fn people(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
             format!("write its region in `access.identity_center.region`, or enable it for the organization; {ADMINISTERED}");
         return Ok(vec![Finding::refused(&first.key, message, help)]);
     };
-    if let Some(home) = center.home.as_ref().filter(|home| **home != center.region) {
-        let message = format!("IAM Identity Center is in {home}, and {} is only an additional region of it", center.region);
+    if let Some(home) = center.home.as_ref().filter(|home| **home != center.instance.region) {
+        let message =
+            format!("IAM Identity Center is in {home}, and {} is only an additional region of it", center.instance.region);
         return Ok(vec![Finding::refused(&first.key, message, format!("write `region: {home}` in `access.identity_center`"))]);
     }
     let mut out = Vec::new();
@@ -117,7 +118,7 @@ async fn elsewhere(cx: &Cx, gone: Vec<&Item>) -> Result<Vec<Finding>> {
     let mut out = Vec::new();
     for item in gone {
         let Some(arn) = item.before.as_ref().and_then(|before| before.live.get("arn")?.as_str()) else { continue };
-        let mut others = sets::accounts(center, arn).await?;
+        let mut others = sets::accounts(&center.instance, arn).await?;
         others.retain(|account| *account != cx.scope.account);
         if !others.is_empty() {
             let noun = if others.len() == 1 { "the account" } else { "the accounts" };

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::center::{Center, NAME, center};
+use super::center::{Center, Instance, NAME, center};
 use super::policies;
 use super::sets::{self, KIND, Known};
 use crate::aws::call::error::incomplete;
@@ -71,6 +71,9 @@ pub struct Live {
     /// The region that it is in.
     #[schemars(skip)]
     pub region: String,
+    /// The ARN of the instance that it is in.
+    #[schemars(skip)]
+    pub instance: String,
     /// The request that brings its latest version to the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
@@ -104,9 +107,9 @@ async fn observed(cx: &Cx, center: &Center, known: &Known, is_outdated: bool) ->
     let is_ours = known.claim.name().is_some();
     let (policy, managed, boundary) = if is_ours {
         futures::try_join!(
-            policies::inline(center, &known.arn),
-            policies::managed(&cx.scope, center, &known.arn),
-            policies::boundary(&cx.scope, center, &known.arn)
+            policies::inline(&center.instance, &known.arn),
+            policies::managed(&cx.scope, &center.instance, &known.arn),
+            policies::boundary(&cx.scope, &center.instance, &known.arn)
         )?
     } else {
         (policies::none(), Vec::new(), None)
@@ -117,7 +120,8 @@ async fn observed(cx: &Cx, center: &Center, known: &Known, is_outdated: bool) ->
             id: known.arn.clone(),
             arn: known.arn.clone(),
             name: known.set.name.clone().unwrap_or_default(),
-            region: center.region.clone(),
+            region: center.instance.region.clone(),
+            instance: center.instance.arn.clone(),
             request: None,
         },
         fields: PermissionSet {
@@ -127,16 +131,11 @@ async fn observed(cx: &Cx, center: &Center, known: &Known, is_outdated: bool) ->
             managed,
             boundary,
             provisioned: !is_outdated,
-            region: Some(center.region.clone()),
+            region: Some(center.instance.region.clone()),
             tags: known.tags.clone(),
         },
         state: Readiness::Ready,
     })
-}
-
-/// Finds the instance that a permission set is in.
-async fn instance(cx: &Cx, live: &Live) -> Result<Center> {
-    Center::of_new(cx, Some(&live.region)).await
 }
 
 /// Returns what a status of a request means.
@@ -151,10 +150,10 @@ pub(super) fn readiness(status: Option<&StatusValues>, why: Option<&str>) -> Rea
 impl PermissionSet {
     /// Writes description and session. What the call leaves out AWS clears (hashicorp/terraform-provider-aws#17411), so it has what is
     /// there.
-    async fn write_settings(&self, center: &Center, live: &Live) -> Result<()> {
+    async fn write_settings(&self, instance: &Instance, live: &Live) -> Result<()> {
         const OP: &str = "sso:DescribePermissionSet";
-        let now = sets::described(center, &live.arn).await?.ok_or_else(|| incomplete(OP, "the permission set"))?;
-        let call = center.client.update_permission_set().instance_arn(&center.arn).permission_set_arn(&live.arn);
+        let now = sets::described(instance, &live.arn).await?.ok_or_else(|| incomplete(OP, "the permission set"))?;
+        let call = instance.client.update_permission_set().instance_arn(&instance.arn).permission_set_arn(&live.arn);
         let call = call.set_description(self.description.clone().or(now.description).filter(|text| !text.is_empty()));
         let call = call.set_session_duration(self.session_duration.clone().or(now.session_duration));
         let call = call.set_relay_state(now.relay_state.filter(|text| !text.is_empty()));
@@ -162,11 +161,11 @@ impl PermissionSet {
     }
 
     /// Brings the latest version to the account, if it has the set: with its first assignment it gets that anyway.
-    async fn provision(cx: &Cx, center: &Center, live: &Live) -> Result<Option<String>> {
-        if !sets::accounts(center, &live.arn).await?.contains(&cx.scope.account) {
+    async fn provision(cx: &Cx, instance: &Instance, live: &Live) -> Result<Option<String>> {
+        if !sets::accounts(instance, &live.arn).await?.contains(&cx.scope.account) {
             return Ok(None);
         }
-        let call = center.client.provision_permission_set().instance_arn(&center.arn).permission_set_arn(&live.arn);
+        let call = instance.client.provision_permission_set().instance_arn(&instance.arn).permission_set_arn(&live.arn);
         let call = call.target_type(ProvisionTargetType::AwsAccount).target_id(&cx.scope.account);
         let answer = call.send().await.map_err(failed("sso:ProvisionPermissionSet"))?;
         Ok(answer.permission_set_provisioning_status.and_then(|status| status.request_id))
@@ -199,7 +198,7 @@ impl Resource for PermissionSet {
         let all = sets::sets(cx).await?;
         let found = center(cx).await?;
         let Some(center) = found.as_ref().as_ref().filter(|_| !all.is_empty()) else { return Ok(Vec::new()) };
-        let outdated = sets::outdated(cx, center).await?;
+        let outdated = sets::outdated(cx, &center.instance).await?;
         let one = |(known, is_outdated): (Known, bool)| async move { observed(cx, center, &known, is_outdated).await };
         let all: Vec<(Known, bool)> = all.iter().map(|known| (known.clone(), outdated.contains(&known.arn))).collect();
         stream::iter(all).map(one).buffered(AT_ONCE).try_collect().await
@@ -207,43 +206,43 @@ impl Resource for PermissionSet {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "sso:CreatePermissionSet";
-        let center = Center::of_new(cx, self.region.as_deref()).await?;
+        let instance = Center::of_new(cx, self.region.as_deref()).await?.instance;
         let name = names::name(cx, NAME);
-        let call = center.client.create_permission_set().instance_arn(&center.arn).name(&name);
+        let call = instance.client.create_permission_set().instance_arn(&instance.arn).name(&name);
         let call = call.set_description(self.description.clone()).set_session_duration(self.session_duration.clone());
         let answer = call.set_tags(Some(sets::new_tags(&cx.scope, &self.tags)?)).send().await.map_err(failed(OP))?;
         let arn = answer.permission_set.and_then(|set| set.permission_set_arn).ok_or_else(|| incomplete(OP, "its ARN"))?;
-        Ok(Live { id: arn.clone(), arn, name, region: center.region, request: None })
+        Ok(Live { id: arn.clone(), arn, name, region: instance.region, instance: instance.arn, request: None })
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
-        let center = instance(cx, live).await?;
+        let instance = Instance::of(cx, &live.region, &live.instance);
         // Before what it allows: it is limited from the beginning.
         if let (true, Some(boundary)) = (diff.touches("boundary"), &self.boundary) {
-            policies::write_boundary(&center, &live.arn, boundary).await?;
+            policies::write_boundary(&instance, &live.arn, boundary).await?;
         }
         if diff.touches("description") || diff.touches("session_duration") {
-            self.write_settings(&center, live).await?;
+            self.write_settings(&instance, live).await?;
         }
         if diff.touches("policy") {
-            policies::write_inline(&center, &live.arn, &self.policy).await?;
+            policies::write_inline(&instance, &live.arn, &self.policy).await?;
         }
         if diff.touches("managed") {
-            policies::write_managed(&cx.scope, &center, &live.arn, &self.managed).await?;
+            policies::write_managed(&cx.scope, &instance, &live.arn, &self.managed).await?;
         }
         if let Some(edit) = TagEdit::of(diff, &self.tags) {
             if !edit.write.is_empty() {
-                let call = center.client.tag_resource().instance_arn(&center.arn).resource_arn(&live.arn);
+                let call = instance.client.tag_resource().instance_arn(&instance.arn).resource_arn(&live.arn);
                 call.set_tags(Some(sets::to_sdk(&edit.write)?)).send().await.map_err(failed("sso:TagResource"))?;
             }
             if !edit.remove.is_empty() {
-                let call = center.client.untag_resource().instance_arn(&center.arn).resource_arn(&live.arn);
+                let call = instance.client.untag_resource().instance_arn(&instance.arn).resource_arn(&live.arn);
                 call.set_tag_keys(Some(edit.remove)).send().await.map_err(failed("sso:UntagResource"))?;
             }
         }
         let parts = ["boundary", "description", "session_duration", "policy", "managed", "provisioned"];
         let request = match parts.iter().any(|part| diff.touches(part)) {
-            true => PermissionSet::provision(cx, &center, live).await?,
+            true => PermissionSet::provision(cx, &instance, live).await?,
             false => None,
         };
         Ok(Live { request, ..live.clone() })
@@ -251,8 +250,8 @@ impl Resource for PermissionSet {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let Some(request) = &live.request else { return Ok(Readiness::Ready) };
-        let center = instance(cx, live).await?;
-        let call = center.client.describe_permission_set_provisioning_status().instance_arn(&center.arn);
+        let instance = Instance::of(cx, &live.region, &live.instance);
+        let call = instance.client.describe_permission_set_provisioning_status().instance_arn(&instance.arn);
         let answer = call.provision_permission_set_request_id(request).send().await;
         let answer = answer.map_err(failed("sso:DescribePermissionSetProvisioningStatus"))?.permission_set_provisioning_status;
         let status = answer.as_ref();
@@ -260,19 +259,19 @@ impl Resource for PermissionSet {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        let center = instance(cx, live).await?;
-        let call = center.client.delete_permission_set().instance_arn(&center.arn).permission_set_arn(&live.arn);
+        let instance = Instance::of(cx, &live.region, &live.instance);
+        let call = instance.client.delete_permission_set().instance_arn(&instance.arn).permission_set_arn(&live.arn);
         call.send().await.map_err(failed("sso:DeletePermissionSet")).map(drop)
     }
 
     /// Returns the accounts that it is assigned in. This one loses it with the assignments of the stack.
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
-        let center = instance(cx, live).await?;
+        let instance = Instance::of(cx, &live.region, &live.instance);
         let of = |account: String| Blocker {
             passing: account == cx.scope.account,
             what: format!("its assignments in the account {account}"),
         };
-        Ok(sets::accounts(&center, &live.arn).await?.into_iter().map(of).collect())
+        Ok(sets::accounts(&instance, &live.arn).await?.into_iter().map(of).collect())
     }
 }
 

@@ -5,7 +5,7 @@
 use aws_sdk_ssoadmin::types::{CustomerManagedPolicyReference as Reference, PermissionsBoundary};
 use serde_json::{Value, json};
 
-use super::center::Center;
+use super::center::Instance;
 use crate::aws::call::answers::{begun, or_gone, present};
 use crate::aws::sso::errors::failed;
 use crate::engine::{Class, Error, Result, Scope};
@@ -42,29 +42,29 @@ pub(super) fn none() -> Value {
 }
 
 /// Reads the inline policy.
-pub(super) async fn inline(center: &Center, set: &str) -> Result<Value> {
-    let call = center.client.get_inline_policy_for_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+pub(super) async fn inline(instance: &Instance, set: &str) -> Result<Value> {
+    let call = instance.client.get_inline_policy_for_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
     let answer = call.send().await.map(|answer| answer.inline_policy).map_err(failed("sso:GetInlinePolicyForPermissionSet"));
     let text = present(answer)?.unwrap_or_default();
     Ok(if text.is_empty() { none() } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) })
 }
 
 /// Writes the inline policy; one without statements is none.
-pub(super) async fn write_inline(center: &Center, set: &str, policy: &Value) -> Result<()> {
+pub(super) async fn write_inline(instance: &Instance, set: &str, policy: &Value) -> Result<()> {
     if policy.get("Statement").and_then(Value::as_array).is_some_and(Vec::is_empty) {
-        let call = center.client.delete_inline_policy_from_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+        let call = instance.client.delete_inline_policy_from_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
         return or_gone(call.send().await.map_err(failed("sso:DeleteInlinePolicyFromPermissionSet")));
     }
-    let call = center.client.put_inline_policy_to_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+    let call = instance.client.put_inline_policy_to_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
     call.inline_policy(policy.to_string()).send().await.map_err(failed("sso:PutInlinePolicyToPermissionSet")).map(drop)
 }
 
 /// Reads the ARNs of the managed policies.
-pub(super) async fn managed(scope: &Scope, center: &Center, set: &str) -> Result<Vec<String>> {
-    let call = center.client.list_managed_policies_in_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+pub(super) async fn managed(scope: &Scope, instance: &Instance, set: &str) -> Result<Vec<String>> {
+    let call = instance.client.list_managed_policies_in_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
     let aws = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
     let aws = present(aws.map_err(failed("sso:ListManagedPoliciesInPermissionSet")))?;
-    let call = center.client.list_customer_managed_policy_references_in_permission_set().instance_arn(&center.arn);
+    let call = instance.client.list_customer_managed_policy_references_in_permission_set().instance_arn(&instance.arn);
     let pages = call.permission_set_arn(set).into_paginator().items().send();
     let own = pages.collect::<std::result::Result<Vec<_>, _>>().await;
     let own = present(own.map_err(failed("sso:ListCustomerManagedPolicyReferencesInPermissionSet")))?;
@@ -73,43 +73,43 @@ pub(super) async fn managed(scope: &Scope, center: &Center, set: &str) -> Result
 }
 
 /// Attaches and detaches managed policies, so that the set has these.
-pub(super) async fn write_managed(scope: &Scope, center: &Center, set: &str, wanted: &[String]) -> Result<()> {
-    let have = managed(scope, center, set).await?;
+pub(super) async fn write_managed(scope: &Scope, instance: &Instance, set: &str, wanted: &[String]) -> Result<()> {
+    let have = managed(scope, instance, set).await?;
     for arn in wanted.iter().filter(|arn| !have.contains(arn)) {
-        attach(center, set, arn).await?;
+        attach(instance, set, arn).await?;
     }
     for arn in have.iter().filter(|arn| !wanted.contains(arn)) {
-        detach(center, set, arn).await?;
+        detach(instance, set, arn).await?;
     }
     Ok(())
 }
 
-async fn attach(center: &Center, set: &str, arn: &str) -> Result<()> {
-    let client = &center.client;
+async fn attach(instance: &Instance, set: &str, arn: &str) -> Result<()> {
+    let client = &instance.client;
     match Managed::of(arn)? {
         Managed::Aws(arn) => {
-            let call = client.attach_managed_policy_to_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+            let call = client.attach_managed_policy_to_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
             let call = call.managed_policy_arn(arn);
             begun(call.send().await.map_err(failed("sso:AttachManagedPolicyToPermissionSet")))
         }
         Managed::Customer(reference) => {
-            let call = client.attach_customer_managed_policy_reference_to_permission_set().instance_arn(&center.arn);
+            let call = client.attach_customer_managed_policy_reference_to_permission_set().instance_arn(&instance.arn);
             let call = call.permission_set_arn(set).customer_managed_policy_reference(reference);
             begun(call.send().await.map_err(failed("sso:AttachCustomerManagedPolicyReferenceToPermissionSet")))
         }
     }
 }
 
-async fn detach(center: &Center, set: &str, arn: &str) -> Result<()> {
-    let client = &center.client;
+async fn detach(instance: &Instance, set: &str, arn: &str) -> Result<()> {
+    let client = &instance.client;
     match Managed::of(arn)? {
         Managed::Aws(arn) => {
-            let call = client.detach_managed_policy_from_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+            let call = client.detach_managed_policy_from_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
             let call = call.managed_policy_arn(arn);
             or_gone(call.send().await.map_err(failed("sso:DetachManagedPolicyFromPermissionSet")))
         }
         Managed::Customer(reference) => {
-            let call = client.detach_customer_managed_policy_reference_from_permission_set().instance_arn(&center.arn);
+            let call = client.detach_customer_managed_policy_reference_from_permission_set().instance_arn(&instance.arn);
             let call = call.permission_set_arn(set).customer_managed_policy_reference(reference);
             or_gone(call.send().await.map_err(failed("sso:DetachCustomerManagedPolicyReferenceFromPermissionSet")))
         }
@@ -117,8 +117,8 @@ async fn detach(center: &Center, set: &str, arn: &str) -> Result<()> {
 }
 
 /// Reads the ARN of the permissions boundary.
-pub(super) async fn boundary(scope: &Scope, center: &Center, set: &str) -> Result<Option<String>> {
-    let call = center.client.get_permissions_boundary_for_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+pub(super) async fn boundary(scope: &Scope, instance: &Instance, set: &str) -> Result<Option<String>> {
+    let call = instance.client.get_permissions_boundary_for_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
     let answer = call.send().await.map(|answer| answer.permissions_boundary);
     let found = present(answer.map_err(failed("sso:GetPermissionsBoundaryForPermissionSet")))?;
     Ok(found.and_then(|boundary| match boundary.customer_managed_policy_reference() {
@@ -128,12 +128,12 @@ pub(super) async fn boundary(scope: &Scope, center: &Center, set: &str) -> Resul
 }
 
 /// Writes the permissions boundary.
-pub(super) async fn write_boundary(center: &Center, set: &str, arn: &str) -> Result<()> {
+pub(super) async fn write_boundary(instance: &Instance, set: &str, arn: &str) -> Result<()> {
     let boundary = match Managed::of(arn)? {
         Managed::Aws(arn) => PermissionsBoundary::builder().managed_policy_arn(arn).build(),
         Managed::Customer(reference) => PermissionsBoundary::builder().customer_managed_policy_reference(reference).build(),
     };
-    let call = center.client.put_permissions_boundary_to_permission_set().instance_arn(&center.arn).permission_set_arn(set);
+    let call = instance.client.put_permissions_boundary_to_permission_set().instance_arn(&instance.arn).permission_set_arn(set);
     let call = call.permissions_boundary(boundary);
     call.send().await.map_err(failed("sso:PutPermissionsBoundaryToPermissionSet")).map(drop)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_ssoadmin::types::{PermissionSet, ProvisioningStatus, Tag};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::center::{Center, NAME, center, explained};
+use super::center::{Center, Instance, NAME, center, explained};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::aws::ownership::global;
@@ -56,8 +56,8 @@ fn claim(scope: &Scope, name: &str, tags: &mut Tags) -> Claim {
     }
 }
 
-async fn tags_of(center: &Center, arn: &str) -> Result<Tags> {
-    let pages = center.client.list_tags_for_resource().instance_arn(&center.arn).resource_arn(arn).into_paginator().items();
+async fn tags_of(instance: &Instance, arn: &str) -> Result<Tags> {
+    let pages = instance.client.list_tags_for_resource().instance_arn(&instance.arn).resource_arn(arn).into_paginator().items();
     let all = pages.send().collect::<std::result::Result<Vec<_>, _>>().await;
     let all = present(all.map_err(failed("sso:ListTagsForResource")))?;
     Ok(from_pairs(all.iter().map(|tag| (Some(tag.key()), Some(tag.value())))))
@@ -66,27 +66,29 @@ async fn tags_of(center: &Center, arn: &str) -> Result<Tags> {
 /// Lists all permission sets, or, where only roles of the account show that there are any, those of the account.
 async fn listed(cx: &Cx, center: &Center) -> Result<Vec<String>> {
     if center.is_wanted {
-        let pages = center.client.list_permission_sets().instance_arn(&center.arn).into_paginator().items().send();
+        let pages =
+            center.instance.client.list_permission_sets().instance_arn(&center.instance.arn).into_paginator().items().send();
         return pages.collect::<std::result::Result<_, _>>().await.map_err(failed("sso:ListPermissionSets"));
     }
-    let call = center.client.list_permission_sets_provisioned_to_account().instance_arn(&center.arn);
+    let call = center.instance.client.list_permission_sets_provisioned_to_account().instance_arn(&center.instance.arn);
     let pages = call.account_id(&cx.scope.account).into_paginator().items().send();
     pages.collect::<std::result::Result<_, _>>().await.map_err(failed("sso:ListPermissionSetsProvisionedToAccount"))
 }
 
 /// Describes a permission set; nothing if it was deleted.
-pub(super) async fn described(center: &Center, arn: &str) -> Result<Option<PermissionSet>> {
-    let call = center.client.describe_permission_set().instance_arn(&center.arn).permission_set_arn(arn);
+pub(super) async fn described(instance: &Instance, arn: &str) -> Result<Option<PermissionSet>> {
+    let call = instance.client.describe_permission_set().instance_arn(&instance.arn).permission_set_arn(arn);
     present(call.send().await.map(|answer| answer.permission_set).map_err(failed("sso:DescribePermissionSet")))
 }
 
 async fn known(cx: &Cx, center: &Center, arn: String) -> Result<Option<Known>> {
     let prefix = cx.scope.prefix();
-    let Some(set) = described(center, &arn).await?.filter(|set| names::begins(&prefix, set.name().unwrap_or_default(), NAME))
+    let Some(set) =
+        described(&center.instance, &arn).await?.filter(|set| names::begins(&prefix, set.name().unwrap_or_default(), NAME))
     else {
         return Ok(None);
     };
-    let mut tags = tags_of(center, &arn).await?;
+    let mut tags = tags_of(&center.instance, &arn).await?;
     let claim = claim(&cx.scope, set.name().unwrap_or_default(), &mut tags);
     Ok(Some(Known { arn, set, claim, tags }))
 }
@@ -110,8 +112,8 @@ pub(super) async fn sets(cx: &Cx) -> Result<Arc<Vec<Known>>> {
 
 /// Returns the permission sets of which the account has an older version: whoever changes one must provision it again
 /// (<https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_CreateAccountAssignment.html>).
-pub(super) async fn outdated(cx: &Cx, center: &Center) -> Result<BTreeSet<String>> {
-    let call = center.client.list_permission_sets_provisioned_to_account().instance_arn(&center.arn);
+pub(super) async fn outdated(cx: &Cx, instance: &Instance) -> Result<BTreeSet<String>> {
+    let call = instance.client.list_permission_sets_provisioned_to_account().instance_arn(&instance.arn);
     let call = call.account_id(&cx.scope.account).provisioning_status(ProvisioningStatus::LatestPermissionSetNotProvisioned);
     let pages = call.into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
@@ -119,8 +121,8 @@ pub(super) async fn outdated(cx: &Cx, center: &Center) -> Result<BTreeSet<String
 }
 
 /// Returns the accounts in which a permission set is.
-pub(super) async fn accounts(center: &Center, arn: &str) -> Result<Vec<String>> {
-    let call = center.client.list_accounts_for_provisioned_permission_set().instance_arn(&center.arn);
+pub(super) async fn accounts(instance: &Instance, arn: &str) -> Result<Vec<String>> {
+    let call = instance.client.list_accounts_for_provisioned_permission_set().instance_arn(&instance.arn);
     let pages = call.permission_set_arn(arn).into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
     present(all.map_err(failed("sso:ListAccountsForProvisionedPermissionSet")))

@@ -95,6 +95,10 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     stack.access.users.clear();
     stack.access.pipelines.clear();
     stack.access.identity_center = None;
+    // A channel has one configuration in an account, and the first region has it.
+    if let Some(alarms) = &mut stack.alarms {
+        alarms.slack.clear();
+    }
     // Where there is a standby, Route 53 is told of both regions beforehand.
     if let Some(balancer) = stack.load_balancer.as_mut().filter(|_| mode.is_none()) {
         balancer.dns = false;
@@ -217,6 +221,9 @@ fn left(stack: &Stack) -> Vec<String> {
         ("archive", stack.archive.is_some()),
         ("budget", stack.budget.is_some()),
     ];
+    if stack.alarms.as_ref().is_some_and(|alarms| !alarms.slack.is_empty()) {
+        left.push("`alarms.slack`: a channel hears one region".to_owned());
+    }
     let later =
         sections.iter().filter(|(_, is)| *is).map(|(name, _)| format!("the section `{name}`, until the file has the new region"));
     left.extend(later);
@@ -297,6 +304,7 @@ databases: { main: { engine: postgres, version: "16" } }
 caches: { main: { engine: valkey, version: "8.0" } }
 resources: { s3.bucket: { uploads: {} } }
 backup: {}
+alarms: { slack: [{ workspace: T1, channel: C1 }] }
 recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
 "#;
 
@@ -308,6 +316,7 @@ recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
         assert_eq!((stack.region.as_str(), moved.home.as_str()), ("eu-central-1", "eu-west-1"));
         assert!(stack.recovery.is_none() && stack.history_bucket.is_none() && stack.backup.is_none());
         assert!(matches!(stack.network.zones, Zones::Count(2)));
+        assert!(stack.alarms.as_ref().is_some_and(|alarms| alarms.slack.is_empty()));
         let paths: Vec<&str> = moved.elsewhere.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["services.web.image"]);
         assert_eq!(
@@ -315,6 +324,7 @@ recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
             [
                 "the objects of `resources.s3.bucket.uploads`",
                 "what is in `caches.main`, which begins empty",
+                "`alarms.slack`: a channel hears one region",
                 "the section `backup`, until the file has the new region"
             ]
         );
