@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::alarms::read;
+use super::alarms::{read, telling};
 use super::facts::{Facts, Problem};
 use super::keys::Keys;
 use super::policies::policy;
@@ -14,7 +14,6 @@ use crate::aws::backup::{
     SECURITY_GROUPS, SNAPSHOT, SUBNET_GROUP, Selection, Vault,
 };
 use crate::aws::ec2::{SecurityGroup, Vpc};
-use crate::aws::events::{EventRule, Target, Transform};
 use crate::aws::iam::Role;
 use crate::aws::rds::{Instance, SubnetGroup};
 use crate::aws::s3::Bucket;
@@ -30,6 +29,8 @@ const ORIGIN: &str = "backup";
 const NAME: &str = "backup";
 /// What the parts of restore tests are called that others have, too.
 const TEST: &str = "backup-test";
+/// What tells of copies that fail is called.
+const COPIES: &str = "backup-copies";
 /// What the rule of the plan is called.
 const RULE: &str = "scheduled";
 /// What AWS shows of the role.
@@ -97,11 +98,11 @@ pub fn expand(
     graph.add(NAME, ORIGIN, &Selection { plan, role: role.clone().attr("arn"), resources, conditions })?;
     if let Some(test) = &section.test {
         self::test(graph, section, test, &role, problems)?;
-        if let (Some(topic), Some(alarms)) = (topic, &stack.alarms)
-            && alarms.tells()
-        {
-            graph.add(TEST, ORIGIN, &failed_tests(topic))?;
-        }
+    }
+    if let (Some(topic), Some(alarms)) = (topic, &stack.alarms)
+        && alarms.tells()
+    {
+        tell(graph, section, topic)?;
     }
     Ok(())
 }
@@ -198,35 +199,57 @@ fn inside(graph: &mut Graph, subnets: &Ref<SubnetGroup>, vpc: Ref<Vpc>) -> Resul
     Ok(all.map(|(key, value)| (key.to_owned(), value)).into())
 }
 
-/// Returns the rule that tells the topic of restore tests that failed
+/// A sort of job of AWS Backup, and where its events say what of it failed
 /// (<https://docs.aws.amazon.com/aws-backup/latest/devguide/eventbridge.html>).
-fn failed_tests(topic: &Ref<Topic>) -> EventRule {
-    let parts = [
-        ("of", "$.detail.sourceResourceArn"),
-        ("status", "$.detail.status"),
-        ("reason", "$.detail.statusMessage"),
-        ("job", "$.detail.restoreJobId"),
-    ];
-    let transform = Transform {
-        parts: parts.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
-        template: r#""A restore test of <of> is <status>: <reason> (job <job>)""#.into(),
+struct Job {
+    rule: &'static str,
+    what: &'static str,
+    event: &'static str,
+    ours: Value,
+    of: &'static str,
+    state: &'static str,
+    id: &'static str,
+}
+
+/// Adds what tells the topic of backups, copies and restore tests that fail. A backup that expires never began.
+fn tell(graph: &mut Graph, section: &Backup, topic: &Ref<Topic>) -> Result<(), Error> {
+    let vault = Ref::<Vault>::to(NAME).attr("arn").to_string();
+    let backups = Job {
+        rule: NAME,
+        what: "backup",
+        event: "Backup Job State Change",
+        ours: json!({"state": ["FAILED", "ABORTED", "EXPIRED"], "backupVaultArn": [vault]}),
+        of: "$.detail.resourceArn",
+        state: "$.detail.state",
+        id: "$.detail.backupJobId",
     };
-    let target = Target { function: None, topic: Some(topic.clone().attr("arn")), input: None, transform: Some(transform) };
-    EventRule {
-        pattern: json!({
-            "source": ["aws.backup"],
-            "detail-type": ["Restore Job State Change"],
-            "detail": {
-                "status": ["FAILED", "ABORTED"],
-                "restoreTestingPlanArn": [Ref::<RestoreTestingPlan>::to(NAME).attr("arn").to_string()],
-            },
-        }),
-        schedule: String::new(),
-        enabled: Some(true),
-        description: Some("Tells of restore tests that failed".into()),
-        targets: [("alarms".to_owned(), target)].into(),
-        tags: Tags::new(),
+    let copies = Job {
+        rule: COPIES,
+        what: "copy of a backup",
+        event: "Copy Job State Change",
+        ours: json!({"state": ["FAILED"], "sourceBackupVaultArn": [vault]}),
+        id: "$.detail.copyJobId",
+        ..backups
+    };
+    let plan = Ref::<RestoreTestingPlan>::to(NAME).attr("arn").to_string();
+    let tests = Job {
+        rule: TEST,
+        what: "restore test",
+        event: "Restore Job State Change",
+        ours: json!({"status": ["FAILED", "ABORTED"], "restoreTestingPlanArn": [plan]}),
+        of: "$.detail.sourceResourceArn",
+        state: "$.detail.status",
+        id: "$.detail.restoreJobId",
+    };
+    let copies = (!section.copies.is_empty()).then_some(copies);
+    for job in [Some(backups), copies, section.test.is_some().then_some(tests)].into_iter().flatten() {
+        let pattern = json!({"source": ["aws.backup"], "detail-type": [job.event], "detail": job.ours});
+        let parts = [("of", job.of), ("state", job.state), ("reason", "$.detail.statusMessage"), ("job", job.id)];
+        let sentence = format!("A {} of <of> is <state>: <reason> (job <job>)", job.what);
+        let description = format!("Tells of each {} that fails", job.what);
+        graph.add(job.rule, ORIGIN, &telling(topic, &description, pattern, &parts, &sentence))?;
     }
+    Ok(())
 }
 
 /// Returns a vault with the section's lock.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::access::{families, managed, policies};
+use super::alarms::telling;
 use super::facts::Facts;
 use super::policies::policy;
 use crate::aws::Tags;
-use crate::aws::events::{EventRule, Target, Transform};
+use crate::aws::events::EventRule;
 use crate::aws::iam::{Role, User, user_object};
 use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
@@ -139,27 +140,17 @@ fn used(role: &Ref<Role>, topic: &Ref<Topic>) -> EventRule {
         ("address", "$.detail.sourceIPAddress"),
         ("time", "$.detail.eventTime"),
     ];
-    let transform = Transform {
-        parts: parts.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
-        template: r#""AssumeRole of the emergency role <role> was called by <who> (<principal>, account <account>) from <address> at <time>. Refused: <error>""#.into(),
-    };
-    let target = Target { function: None, topic: Some(topic.clone().attr("arn")), input: None, transform: Some(transform) };
-    EventRule {
-        pattern: json!({
-            "source": ["aws.sts"],
-            "detail-type": ["AWS API Call via CloudTrail"],
-            "detail": {
-                "eventSource": ["sts.amazonaws.com"],
-                "eventName": ["AssumeRole"],
-                "requestParameters": {"roleArn": [role.clone().attr("arn").to_string()]},
-            },
-        }),
-        schedule: String::new(),
-        enabled: Some(true),
-        description: Some("Tells when the emergency role is assumed, or was to be".into()),
-        targets: [("alarms".to_owned(), target)].into(),
-        tags: Tags::new(),
-    }
+    let sentence = "AssumeRole of the emergency role <role> was called by <who> (<principal>, account <account>) from <address> at <time>. Refused: <error>";
+    let pattern = json!({
+        "source": ["aws.sts"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "eventSource": ["sts.amazonaws.com"],
+            "eventName": ["AssumeRole"],
+            "requestParameters": {"roleArn": [role.clone().attr("arn").to_string()]},
+        },
+    });
+    telling(topic, "Tells when the emergency role is assumed, or was to be", pattern, &parts, sentence)
 }
 
 /// Adds the roles, and the rule that tells of the second one where the stack has a topic of its own.

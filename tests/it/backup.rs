@@ -409,10 +409,12 @@ databases: { main: { engine: postgres, version: "17", deletion_protection: false
 import json
 rule = client("events").describe_rule(Name="shop-backup-test")
 targets = client("events").list_targets_by_rule(Rule="shop-backup-test")["Targets"]
-result = [json.loads(rule["EventPattern"])["detail"]["restoreTestingPlanArn"], [target["Arn"].split(":")[-1] for target in targets]]
+backups = json.loads(client("events").describe_rule(Name="shop-backup")["EventPattern"])["detail"]["backupVaultArn"]
+arns = json.loads(rule["EventPattern"])["detail"]["restoreTestingPlanArn"]
+result = [arns, [target["Arn"].split(":")[-1] for target in targets], [arn.split(":")[-1] for arn in backups]]
 "#;
     let told = s.account.boto3(rule, &Value::Null);
-    assert_eq!(told, json!([[found["plan"]["RestoreTestingPlanArn"]], ["shop-alarms"]]));
+    assert_eq!(told, json!([[found["plan"]["RestoreTestingPlanArn"]], ["shop-alarms"], ["shop-backup"]]));
 
     // An edit changes only itself, and what someone changed is drift.
     s.write("test: {}", "test: { schedule: monthly, keep: 4h, pick: random }");

@@ -27,6 +27,7 @@ use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
 use crate::config::alarms::Alarms;
 use crate::engine::{Error, Graph, Node, Ref, Resource, Scope, lies_in};
+pub use reports::telling;
 use table::Watch;
 
 const ORIGIN: &str = "alarms";
@@ -183,7 +184,7 @@ fn topic(
         return Ok(None);
     }
     let mut publishers = vec![publish(facts.scope)];
-    let others = stack.access.break_glass.is_some() || stack.backup.as_ref().is_some_and(|backup| backup.test.is_some());
+    let others = stack.access.break_glass.is_some() || stack.backup.is_some();
     publishers.extend(reports::publishers(reported, others, facts.scope));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
     publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));

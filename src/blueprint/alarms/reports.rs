@@ -131,22 +131,30 @@ fn subscribe(graph: &mut Graph, reported: &[Reported], topic: &Ref<Topic>) -> Re
 /// Returns the rule that tells the topic of deployments that fail, in a sentence
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html>).
 fn deployments(services: &[String], topic: &Ref<Topic>) -> EventRule {
+    let pattern = json!({
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Deployment State Change"],
+        "resources": services,
+        "detail": {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
+    });
     let parts = [("service", "$.resources[0]"), ("deployment", "$.detail.deploymentId"), ("reason", "$.detail.reason")];
+    let sentence = "A deployment of <service> failed: <reason> (<deployment>)";
+    telling(topic, "Tells of deployments that failed", pattern, &parts, sentence)
+}
+
+/// Returns a rule that tells the topic, in a sentence with parts of the event, of what matches a pattern
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html>).
+pub fn telling(topic: &Ref<Topic>, description: &str, pattern: Value, parts: &[(&str, &str)], sentence: &str) -> EventRule {
     let transform = Transform {
-        parts: parts.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
-        template: r#""A deployment of <service> failed: <reason> (<deployment>)""#.into(),
+        parts: parts.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect(),
+        template: format!("\"{sentence}\""),
     };
     let target = Target { function: None, topic: Some(topic.clone().attr("arn")), input: None, transform: Some(transform) };
     EventRule {
-        pattern: json!({
-            "source": ["aws.ecs"],
-            "detail-type": ["ECS Deployment State Change"],
-            "resources": services,
-            "detail": {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]},
-        }),
+        pattern,
         schedule: String::new(),
         enabled: Some(true),
-        description: Some("Tells of deployments that failed".into()),
+        description: Some(description.to_owned()),
         targets: [("alarms".to_owned(), target)].into(),
         tags: Tags::new(),
     }

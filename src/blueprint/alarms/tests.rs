@@ -220,6 +220,35 @@ fn what_ecs_reports_is_told_and_counted() {
     assert_eq!(others.keys().collect::<Vec<_>>(), ["restarts-web", "restarts-worker"]);
 }
 
+/// Backups that fail are told, copies and restore tests where there are some, and only where the stack has a topic.
+#[test]
+fn what_aws_backup_reports_is_told() {
+    let rules = |section: &str| -> BTreeMap<String, EventRule> {
+        let graph = expanded(&format!("{EVERYTHING}{section}")).unwrap();
+        let all = graph.nodes().filter(|node| node.origin == "backup");
+        all.filter_map(|node| Some((node.key.name.clone(), read::<EventRule>(node)?))).collect()
+    };
+    let alone = rules("backup: {}\n");
+    assert_eq!(alone.keys().collect::<Vec<_>>(), ["backup"]);
+    let detail = &alone["backup"].pattern["detail"];
+    let vault = json!(["${backup.vault/backup.arn}"]);
+    assert_eq!((&detail["state"], &detail["backupVaultArn"]), (&json!(["FAILED", "ABORTED", "EXPIRED"]), &vault));
+    let target = &alone["backup"].targets["alarms"];
+    assert_eq!(target.topic.as_ref().unwrap().to_string(), "${sns.topic/alarms.arn}");
+    let transform = target.transform.as_ref().unwrap();
+    assert_eq!(transform.template, "\"A backup of <of> is <state>: <reason> (job <job>)\"");
+    assert_eq!(transform.parts["job"], "$.detail.backupJobId");
+    let all = rules("backup: { copies: [{ region: eu-central-1 }], test: {} }\n");
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["backup", "backup-copies", "backup-test"]);
+    assert_eq!(all["backup-copies"].pattern["detail"]["sourceBackupVaultArn"], vault);
+    assert_eq!(all["backup-test"].targets["alarms"].transform.as_ref().unwrap().parts["state"], "$.detail.status");
+    let graph = expanded(&format!("{}backup: {{}}\n", EVERYTHING.replace("alarms: { email: [ops@example.com] }", ""))).unwrap();
+    assert!(graph.nodes().all(|node| node.origin != "backup" || node.key.kind != "events.rule"));
+    let policy = expanded(&format!("{EVERYTHING}backup: {{}}\n")).unwrap();
+    let policy = policy.get(&"sns.topic/alarms".parse().unwrap()).unwrap().desired["policy"].to_string();
+    assert!(policy.contains("events.amazonaws.com"), "{policy}");
+}
+
 /// One alarm tells for all of a service, unless that is off, or each is to tell besides; alone, one tells by itself.
 #[test]
 fn the_alarms_of_a_service_tell_together() {
