@@ -1,5 +1,7 @@
 //! What a stack is billed for, from what each service says of its objects, with its prices.
 
+use std::sync::Arc;
+
 use super::billed::Whole;
 use super::{hours, registry};
 use crate::engine::{Graph, Plan};
@@ -41,10 +43,16 @@ fn parts(whole: &Whole) -> Vec<Billed> {
         let of_wing = whole.objects.iter().filter(|object| wing.kinds.iter().any(|row| row.name == object.key.kind));
         for object in of_wing {
             let counted = |part: &Part| part.assumed.is_none() || !whole.usage.idle;
-            billed.extend((wing.bill)(object, whole).into_iter().filter(counted).map(|part| Billed {
-                object: object.key.to_string(),
-                section: object.origin.clone(),
-                tags: object.tags(),
+            let parts: Vec<Part> = (wing.bill)(object, whole).into_iter().filter(counted).collect();
+            if parts.is_empty() {
+                continue;
+            }
+            let (key, tags) = (object.key.to_string(), Arc::new(object.tags()));
+            let section = || object.origin.clone();
+            billed.extend(parts.into_iter().map(|part| Billed {
+                object: key.clone(),
+                section: section(),
+                tags: tags.clone(),
                 part,
             }));
         }

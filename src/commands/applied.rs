@@ -104,7 +104,7 @@ impl Applied {
         let run = Run { command, file, text: Some(text), commit: commit.clone(), consent, agreed: &agreed, verbose, color };
         run.execute_and(records, session, async || {
             let plan = session.plan_with(loaded, |graph, snapshot| with(session, loaded, graph, snapshot)).await?;
-            stack_file::notes(loaded, color)?;
+            stack_file::notes(loaded, Some(&plan), color)?;
             part(plan)
         })
         .await

@@ -75,7 +75,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         run.text = Some(&text);
         run.execute(&session, async || {
             let plan = session.plan(&loaded).await?;
-            stack_file::notes(&loaded, color)?;
+            stack_file::notes(&loaded, Some(&plan), color)?;
             Ok(plan)
         })
         .await

@@ -72,7 +72,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let found = if arguments.no_preflight { Vec::new() } else { preflight::look(&session, &plan).await? };
     let mut problems = preflight::problems(&found);
     if !arguments.destroy {
-        problems.extend(stack_file::problems(&loaded));
+        problems.extend(stack_file::problems(&loaded, Some(&plan)));
     }
     let change = session.pricing.change(&plan);
     let dear = session.pricing.refusal(&change);
@@ -108,7 +108,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     ui::out(&shown)?;
     if !arguments.destroy {
-        stack_file::notes(&loaded, color)?;
+        stack_file::notes(&loaded, Some(&plan), color)?;
     }
     if let Some((why, help)) = &dear {
         let unsaved = if arguments.out.is_some() { ", so the plan is not saved" } else { "" };

@@ -8,7 +8,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
-use crate::engine::{self, Graph, Registry, Scope};
+use crate::engine::{self, Graph, Plan, Registry, Scope};
 use crate::ui::{self, Color, Look};
 
 /// The largest stack file that is read.
@@ -125,24 +125,28 @@ pub fn stack_schema() -> serde_json::Value {
     }))
 }
 
-/// Returns what is no problem of the file, but worth knowing.
-fn noted(loaded: &Loaded) -> Vec<String> {
+/// Returns what is no problem of the file, but worth knowing: by the objects of its plan, if there is one.
+fn noted(loaded: &Loaded, plan: Option<&Plan>) -> Vec<String> {
     let mut notes = config::validate::notes(&loaded.stack, loaded.at("network").is_some());
     // A file that cannot be expanded is reported where that matters.
-    notes.extend(offline(loaded).iter().flat_map(|graph| blueprint::notes(graph, &unasked(loaded))));
+    let objects = match plan {
+        Some(plan) => plan.graph().ok().flatten().map(|graph| (graph, plan.scope.clone())),
+        None => offline(loaded).ok().map(|graph| (graph, unasked(loaded))),
+    };
+    notes.extend(objects.iter().flat_map(|(graph, scope)| blueprint::notes(graph, scope)));
     notes
 }
 
 /// Writes the notes about a file to standard error.
-pub fn notes(loaded: &Loaded, color: Color) -> Result<()> {
-    for note in noted(loaded) {
+pub fn notes(loaded: &Loaded, plan: Option<&Plan>, color: Color) -> Result<()> {
+    for note in noted(loaded, plan) {
         ui::err(&ui::note(&note, &Look::stderr(color)))?;
     }
     Ok(())
 }
 
 /// Returns the warnings and notes about a file, to be printed with its plan.
-pub fn problems(loaded: &Loaded) -> Vec<ui::Problem> {
+pub fn problems(loaded: &Loaded, plan: Option<&Plan>) -> Vec<ui::Problem> {
     let file = &loaded.warnings;
     let warned = file.diagnostics.iter().map(|warning| ui::Problem {
         severity: "warning",
@@ -150,7 +154,7 @@ pub fn problems(loaded: &Loaded) -> Vec<ui::Problem> {
         message: format!("line {}: {}", file.position(warning.span().start).0, warning.message),
         help: warning.help.clone(),
     });
-    let noted = noted(loaded).into_iter().map(|message| ui::Problem { severity: "note", key: None, message, help: None });
+    let noted = noted(loaded, plan).into_iter().map(|message| ui::Problem { severity: "note", key: None, message, help: None });
     warned.chain(noted).collect()
 }
 
@@ -193,7 +197,7 @@ mod tests {
         let text = "stack: shop\nregion: us-east-1\nservices:\n  web: { image: nginx:1.27, port: 80, routes: [\"/*\"] }\n";
         let mut loaded = config::load("s.yaml", text, None, &stack_schema()).unwrap();
         loaded.warnings.diagnostics = vec![config::Diagnostic::warning("open", "everyone may").label(12..18, "here").help("no")];
-        let problems = problems(&loaded);
+        let problems = problems(&loaded, None);
         let told: Vec<(&str, &str)> = problems.iter().map(|p| (p.severity, p.message.get(..14).unwrap())).collect();
         assert_eq!(told, [("warning", "line 2: everyo"), ("note", "The network ha"), ("note", "The load balan")]);
     }

@@ -50,7 +50,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     }
     if !arguments.json {
         ui::out(&format!("{} is valid: {}.\n", file.file, ui::count(objects, "object")))?;
-        stack_file::notes(&config::load(&file.file, &text, env.as_deref(), &schema)?, color)?;
+        stack_file::notes(&config::load(&file.file, &text, env.as_deref(), &schema)?, None, color)?;
     }
     Ok(Exit::Ok)
 }

@@ -1,6 +1,7 @@
 //! What everything costs in a month, and how much a change makes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::decimal::Decimal;
 use super::part::{HOURS, Hours, Part, Usage};
@@ -17,7 +18,7 @@ pub struct Billed {
     /// The section of the file that it comes from: `databases.main`.
     pub section: String,
     /// Its tags, without those of `stack`.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Arc<BTreeMap<String, String>>,
     /// What is billed.
     pub part: Part,
 }
@@ -32,7 +33,7 @@ pub struct Line {
     /// What it costs at most, where it scales.
     pub most: Option<Decimal>,
     /// The unit of the quantity.
-    pub unit: Option<String>,
+    pub unit: Option<Arc<str>>,
     /// The price of a unit: of the first one that costs something, where prices have tiers.
     pub price: Option<Decimal>,
     /// The share of the list price that is not charged, and the key of the file that says so.
@@ -40,11 +41,11 @@ pub struct Line {
     /// The units that are free in a month for an organization.
     pub allowance: Option<Decimal>,
     /// Where the price was read.
-    pub source: Option<String>,
+    pub source: Option<Arc<str>>,
     /// Its number in AWS's price list.
-    pub sku: Option<String>,
+    pub sku: Option<Arc<str>>,
     /// When it was read.
-    pub read: Option<String>,
+    pub read: Option<Arc<str>>,
 }
 
 /// What everything costs.
@@ -108,7 +109,7 @@ impl Bill {
             lines.push(Line {
                 monthly,
                 most: billed.part.most.and(most_monthly),
-                unit: rate.map(|rate| rate.unit().to_owned()),
+                unit: rate.map(Rate::unit),
                 price: first.map(|row| row.usd * factor),
                 discount: discount.filter(|_| monthly.is_some()),
                 allowance: rate.and_then(Rate::allowance),
@@ -212,7 +213,7 @@ mod tests {
     use super::*;
 
     fn billed(section: &str, part: Part) -> Billed {
-        Billed { object: format!("a.b/{section}"), section: section.into(), tags: BTreeMap::new(), part }
+        Billed { object: format!("a.b/{section}"), section: section.into(), tags: Arc::default(), part }
     }
 
     fn hours(usage: &str, section: &str) -> Billed {

@@ -213,19 +213,22 @@ impl<'a> Reader<'a> {
             let row = Row {
                 service: rule.service.to_owned(),
                 usage: name.clone(),
-                unit: rule.unit.to_owned(),
+                unit: rule.unit.into(),
                 usd: usd * times,
                 from,
                 to,
-                source: Some(format!(
-                    "AWS Price List, {} {} offer, version {}",
-                    self.offer.code,
-                    if self.offer.global { "global" } else { self.region },
-                    self.version
-                )),
-                sku: Some(of("sku").to_owned()),
+                source: Some(
+                    format!(
+                        "AWS Price List, {} {} offer, version {}",
+                        self.offer.code,
+                        if self.offer.global { "global" } else { self.region },
+                        self.version
+                    )
+                    .into(),
+                ),
+                sku: Some(of("sku").into()),
                 offer: Some(self.version.clone()),
-                read: Some(self.read.clone()),
+                read: Some(self.read.as_str().into()),
             };
             self.rows.entry((rule.service, name)).or_default().push((row, is_read));
         }
@@ -498,7 +501,7 @@ mod tests {
                 assert!(unknown.contains(&name) || edge.is_some_and(|edge| edge != "europe"), "{name}");
                 continue;
             };
-            assert_eq!(rate.unit(), rule.unit, "{name}");
+            assert_eq!(&*rate.unit(), rule.unit, "{name}");
         }
         assert_eq!((offers().len(), offers().iter().filter(|offer| offer.global).count()), (17, 2));
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub struct Row {
     /// What is used.
     pub usage: String,
     /// In which unit.
-    pub unit: String,
+    pub unit: Arc<str>,
     /// The price of one unit in US dollars.
     pub usd: Decimal,
     /// Above how many units in a month.
@@ -37,16 +37,16 @@ pub struct Row {
     pub to: Option<Decimal>,
     /// Where it was read; nothing where the collection that it is from does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    pub source: Option<Arc<str>>,
     /// The number of the product in AWS's price list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sku: Option<String>,
+    pub sku: Option<Arc<str>>,
     /// The version of AWS's price list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer: Option<String>,
     /// The day on which it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read: Option<String>,
+    pub read: Option<Arc<str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,7 +114,7 @@ fn file(path: &Path) -> Option<File> {
 }
 
 fn latest(rows: &[Row]) -> Option<String> {
-    rows.iter().filter_map(|row| row.read.clone()).max()
+    rows.iter().filter_map(|row| row.read.as_deref()).max().map(str::to_owned)
 }
 
 /// Writes the table of a region into a folder, all of it or nothing, and returns its file.
@@ -231,8 +231,8 @@ impl Rate {
     }
 
     /// Returns the unit.
-    pub fn unit(&self) -> &str {
-        self.rows.first().map_or("", |row| &row.unit)
+    pub fn unit(&self) -> Arc<str> {
+        self.rows.first().map(|row| row.unit.clone()).unwrap_or_default()
     }
 
     /// Returns the price of the first unit that costs something, and its row.

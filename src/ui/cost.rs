@@ -163,21 +163,24 @@ fn named(lines: &[&Line]) -> String {
     shown.join("; ")
 }
 
+fn owned(text: &Option<std::sync::Arc<str>>) -> Option<String> {
+    text.as_deref().map(str::to_owned)
+}
+
 /// Returns a row for each part, with its price and where that was read.
 fn sources(bill: &Bill) -> Rows {
     let headers = ["OBJECT", "FOR", "QUANTITY", "PRICE", "MONTHLY", "SOURCE", "READ"].map(str::to_owned).to_vec();
     let rows = bill.lines.iter().map(|line| {
         let part = &line.billed.part;
         let unit = line.unit.as_deref().unwrap_or_default();
-        let read = |text: &Option<String>| text.clone().unwrap_or_default();
         vec![
             line.billed.object.clone(),
             part.what.clone(),
             format!("{} {unit}", part.quantity.quantity()).trim_end().to_owned(),
             line.price.map_or_else(String::new, |price| format!("${price}{}", less(line))),
             line.monthly.map_or_else(|| UNKNOWN.to_owned(), Decimal::money),
-            line.source.clone().unwrap_or_else(|| if line.price.is_some() { "not named".into() } else { String::new() }),
-            read(&line.read),
+            owned(&line.source).unwrap_or_else(|| if line.price.is_some() { "not named".into() } else { String::new() }),
+            owned(&line.read).unwrap_or_default(),
         ]
     });
     Rows { headers, rows: rows.collect() }
@@ -500,14 +503,14 @@ fn part_json(line: &Line) -> PartJson {
         region: part.region.clone(),
         quantity: part.quantity,
         most: part.most,
-        unit: line.unit.clone(),
+        unit: owned(&line.unit),
         price: line.price,
         discount: line.discount.map(|(_, share)| share),
         monthly: line.monthly.map(Decimal::plain),
         at_most: line.most.map(Decimal::plain),
-        source: line.source.clone(),
-        sku: line.sku.clone(),
-        read: line.read.clone(),
+        source: owned(&line.source),
+        sku: owned(&line.sku),
+        read: owned(&line.read),
         assumed: part.assumed,
         allowance: line.allowance,
     }

@@ -51,7 +51,7 @@ mod tests {
             let billed = parts.map(|part| Billed {
                 object: "cloudfront.distribution/main".into(),
                 section: "cdn".into(),
-                tags: std::collections::BTreeMap::new(),
+                tags: std::sync::Arc::default(),
                 part,
             });
             let bill = Bill::of("us-east-1", billed.collect(), &Usage { free_tier, ..Usage::default() });

@@ -55,7 +55,7 @@ mod tests {
             vec![crate::prices::Billed {
                 object: "elasticache.replication_group/c".into(),
                 section: "caches.c".into(),
-                tags: std::collections::BTreeMap::new(),
+                tags: std::sync::Arc::default(),
                 part: extended("redis", Some("5.0.6"), 1, SINCE).unwrap(),
             }],
             &crate::prices::Usage::default(),

@@ -176,7 +176,7 @@ mod tests {
             let billed = storage(&own, None, multi).into_iter().map(|part| crate::prices::Billed {
                 object: "rds.instance/d".into(),
                 section: "databases.d".into(),
-                tags: std::collections::BTreeMap::new(),
+                tags: std::sync::Arc::default(),
                 part,
             });
             let bill = crate::prices::Bill::of("us-east-1", billed.collect(), &crate::prices::Usage::default());

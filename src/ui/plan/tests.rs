@@ -364,7 +364,7 @@ fn a_plan_ends_with_its_price() {
         let billed = parts.iter().map(|(section, usage)| Billed {
             object: "ec2.nat_gateway/a".into(),
             section: (*section).into(),
-            tags: std::collections::BTreeMap::new(),
+            tags: std::sync::Arc::default(),
             part: Part::new("AmazonVPC", *usage, HOURS, "an hour"),
         });
         Bill::of(region, billed.collect(), &Usage::default())
