@@ -499,6 +499,10 @@ fn leading<C: Cloud>(items: &[Item], registry: &Registry<C>, draft: &Draft<'_>) 
 
 /// Returns pairs of an object to create and one to delete that cannot both exist: the same rule under another name, say.
 fn same_identity<C: Cloud>(items: &[Item], registry: &Registry<C>) -> Result<Vec<(usize, usize)>> {
+    let has = |action: Action| items.iter().any(|item| item.action == action);
+    if !has(Action::Delete) || !has(Action::Create) {
+        return Ok(Vec::new());
+    }
     let mut ids = Ids::default();
     for item in items {
         if let (Action::Keep | Action::Update, Some(before)) = (item.action, &item.before) {
