@@ -144,7 +144,7 @@ impl Freezer<'_> {
             let tag = ecr::frozen::tag(&cx.scope.env, &self.at, &name);
             // A part of a layer takes as long as the line needs for it.
             let patience = Patience { of: "ECR", speak: Duration::from_mins(1), end: Duration::MAX };
-            let copy = ecr::copy::copy(cx, &image, &repository, &tag);
+            let copy = ecr::copy::copy(cx, &image, &repository, Some(&tag));
             let copied = patience.hear(&cx.reach, &self.look, copy).await?;
             whole.set(&path, copied.into(), &format!("a copy of `{image}`"));
         }

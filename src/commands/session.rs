@@ -66,7 +66,8 @@ pub struct Session {
     ttl: Option<config::Duration>,
     /// What its file says about prices.
     pub pricing: Pricing,
-    look: Look,
+    /// How it writes to standard error.
+    pub(super) look: Look,
 }
 
 impl Session {

@@ -277,3 +277,97 @@ secrets.remove_regions_from_replication(SecretId="stack/shop/default/main", Remo
 "#;
     behind(&s, removed, &["update secretsmanager.secret/main"]);
 }
+
+/// Pushes an image of one layer into a repository of a region, and returns its address.
+fn pushed(s: &Subject, region: &str, repository: &str) -> String {
+    let push = r#"
+import hashlib, json
+region, repository = args
+ecr, of = client("ecr", region), {"repositoryName": repository}
+uri = ecr.create_repository(**of)["repository"]["repositoryUri"]
+blobs = []
+for data in (b"{}", b"a layer of " + repository.encode()):
+    upload = ecr.initiate_layer_upload(**of)["uploadId"]
+    ecr.upload_layer_part(**of, uploadId=upload, partFirstByte=0, partLastByte=len(data) - 1, layerPartBlob=data)
+    blobs.append({"digest": "sha256:" + hashlib.sha256(data).hexdigest(), "size": len(data), "mediaType": "application/octet-stream"})
+    ecr.complete_layer_upload(**of, uploadId=upload, layerDigests=[blobs[-1]["digest"]])
+media = "application/vnd.oci.image.manifest.v1+json"
+manifest = json.dumps({"schemaVersion": 2, "mediaType": media, "config": blobs[0], "layers": blobs[1:]})
+ecr.put_image(**of, imageManifest=manifest, imageTag="1")
+result = uri + ":1"
+"#;
+    s.account.boto3(push, &json!([region, repository])).as_str().unwrap().to_owned()
+}
+
+/// The image that the service in a region runs, and the digests of the repositories there.
+fn pulled(s: &Subject, region: &str) -> Value {
+    let script = r#"
+ecs, ecr = client("ecs", args), client("ecr", args)
+[cluster] = ecs.list_clusters()["clusterArns"]
+service = ecs.describe_services(cluster=cluster, services=ecs.list_services(cluster=cluster)["serviceArns"])["services"][0]
+image = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]["containerDefinitions"][0]["image"]
+digests = {r["repositoryName"]: [i["imageDigest"] for i in ecr.describe_images(repositoryName=r["repositoryName"])["imageDetails"]]
+           for r in ecr.describe_repositories()["repositories"]}
+result = [image, digests]
+"#;
+    s.account.boto3(script, &json!(region))
+}
+
+/// A stack of one service with this image, and a standby.
+fn imaged(image: &str) -> String {
+    let service = format!("  web: {{ image: \"{image}\", port: 80, count: 1, routes: [\"/*\"] }}\n");
+    let recovery = "recovery: { region: eu-central-1, mode: warm_standby, rpo: 5m, rto: 1h }\n";
+    format!("stack: shop\nregion: eu-west-1\nalarms: off\nnetwork: {{ zones: 2, nat: single }}\nservices:\n{service}{recovery}")
+}
+
+#[test]
+fn images_are_copied_into_the_second_region() {
+    let s = Subject::new("stack: shop\n");
+    let image = pushed(&s, HOME, "team/web");
+    let there = image.replace(HOME, AWAY);
+    std::fs::write(s.place.path().join("s.yaml"), imaged(&image)).unwrap();
+    s.apply();
+    let told = said(&standby(&s, &[]).ok());
+    assert!(told.contains("`services.web.image` names eu-west-1") && told.contains("--copy-images` copies it there"), "{told}");
+    assert_eq!(pulled(&s, AWAY), json!([image, {}]));
+    let check = said(&s.place.stack(&["recovery", "check", "s.yaml"]).ok());
+    assert!(check.contains("`services.web.image` names eu-west-1") && check.contains("--copy-images"), "{check}");
+
+    // Wherever it is killed, the same command goes on.
+    let copying = [STANDBY, &["--copy-images"]].concat();
+    for reaches in [false, true] {
+        let killed = run_and_kill_when(&s, &copying, reaches, |call| call.operation == "PutImage" && call.region == AWAY);
+        assert!(killed, "{reaches}");
+    }
+    let copied = said(&s.place.stack(&copying).ok());
+    assert!(!copied.contains("Copying"), "it is there since the last run: {copied}");
+    assert_eq!(pulled(&s, AWAY), json!([there, pulled(&s, HOME)[1]]));
+    let again = said(&standby(&s, &[]).ok());
+    assert!(again.contains("There was nothing to do.") && !again.contains("eu-west-1, which"), "{again}");
+    let check = said(&s.place.stack(&["recovery", "check", "s.yaml"]).ok());
+    assert!(!check.contains("services.web.image") && !check.contains("not as the file says"), "{check}");
+
+    fails(&s, HOME);
+    s.proxy.take();
+    let moved = said(&s.place.stack(FAILOVER).ok());
+    assert!(moved.contains("`services.web.image` is pulled from eu-central-1"), "{moved}");
+    assert!(moved.contains("Write eu-central-1 into `services.web.image` as well"), "{moved}");
+    assert_eq!(pulled(&s, AWAY)[0], json!(there));
+    assert!(s.proxy.take().iter().all(|call| call.region != HOME), "the region that failed was asked");
+}
+
+#[test]
+fn images_that_ecr_replicates_are_pulled_there() {
+    let s = Subject::new("stack: shop\n");
+    let image = pushed(&s, HOME, "team/web");
+    let there = pushed(&s, AWAY, "team/web");
+    std::fs::write(s.place.path().join("s.yaml"), imaged(&image)).unwrap();
+    s.apply();
+    let told = said(&standby(&s, &[]).ok());
+    assert!(!told.contains("services.web.image"), "{told}");
+    assert_eq!(pulled(&s, AWAY)[0], json!(there));
+    let rehearsal = [FAILOVER, &["--rehearse", "--plan", "--verbose"]].concat();
+    let rehearsal: Vec<&str> = rehearsal.into_iter().filter(|word| *word != "--yes").collect();
+    let plan = said(&s.place.stack(&rehearsal).ok());
+    assert!(plan.contains(&there) && !plan.contains(&image), "{plan}");
+}

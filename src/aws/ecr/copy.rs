@@ -22,8 +22,7 @@ use oci_client::{Client, Reference};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::frozen::Repository;
-use super::registry;
+use super::{Repository, registry};
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::engine::{Class, Error, Result};
@@ -144,13 +143,13 @@ fn known(registry: &str) -> RegistryAuth {
     }
 }
 
-/// Copies an image into a repository, for all of its platforms, under a tag. Returns its name there, by digest.
+/// Copies an image into a repository, for all of its platforms, under a tag, if it is to have one. Returns its name there, by digest.
 ///
 /// # Errors
 /// When it cannot be read, or ECR refuses it.
-pub async fn copy(cx: &Cx, image: &str, to: &Repository, tag: &str) -> Result<String> {
+pub async fn copy(cx: &Cx, image: &str, to: &Repository, tag: Option<&str>) -> Result<String> {
     let source = Source::of(cx, image).await?;
-    let digest = manifest(cx, &source, (source.reference.clone(), None), to, Some(tag)).await?;
+    let digest = manifest(cx, &source, (source.reference.clone(), None), to, tag).await?;
     Ok(format!("{}@{digest}", to.uri))
 }
 

@@ -5,6 +5,7 @@ use aws_sdk_ecr::types::{
 };
 use serde::Serialize;
 
+use super::Repository;
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::engine::{Class, Error, Result};
@@ -17,23 +18,11 @@ const TAG_FROZEN: &str = "stack:frozen";
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html>).
 const AT_ONCE: usize = 100;
 
-/// A repository with the images of a stack's frozen environments.
-#[derive(Clone, Debug)]
-pub struct Repository {
-    /// Its name: `stack-frozen/shop`.
-    pub name: String,
-    /// Its address, which image names begin with.
-    pub uri: String,
-    /// The stack.
-    pub stack: String,
-}
-
-impl Repository {
-    fn of(described: &Described) -> Option<Repository> {
-        let name = described.repository_name()?;
-        let stack = name.strip_prefix(PREFIX)?.to_owned();
-        Some(Repository { name: name.to_owned(), uri: described.repository_uri()?.to_owned(), stack })
-    }
+/// Returns the repository, and whose images it has, if its name is one of those with frozen images.
+fn of(described: &Described) -> Option<(Repository, String)> {
+    let name = described.repository_name()?;
+    let stack = name.strip_prefix(PREFIX)?.to_owned();
+    Some((Repository { name: name.to_owned(), uri: described.repository_uri()?.to_owned() }, stack))
 }
 
 /// A frozen image.
@@ -53,13 +42,13 @@ pub struct FrozenImage {
 
 impl FrozenImage {
     /// Reads an image that is one by its tag.
-    fn of(repository: &Repository, detail: &ImageDetail, tag: &str) -> Option<FrozenImage> {
+    fn of((repository, stack): &(Repository, String), detail: &ImageDetail, tag: &str) -> Option<FrozenImage> {
         let mut parts = tag.splitn(3, '.');
         let (env, at, _) = (parts.next()?, parts.next()?, parts.next()?);
         Some(FrozenImage {
             repository: repository.name.clone(),
             tag: tag.to_owned(),
-            of: format!("{}/{env}/{at}", repository.stack),
+            of: format!("{stack}/{env}/{at}"),
             bytes: detail.image_size_in_bytes(),
             taken: time(at),
         })
@@ -94,9 +83,9 @@ pub async fn repository(cx: &Cx, stack: &str) -> Result<Repository> {
     let made = call.image_tag_mutability(ImageTagMutability::Immutable).send().await.map_err(failed("ecr:CreateRepository"));
     let nameless = || Error::new(Class::Other, format!("ECR reports no address of the repository `{name}`"));
     match made {
-        Ok(answer) => answer.repository.as_ref().and_then(Repository::of).ok_or_else(nameless),
+        Ok(answer) => answer.repository.as_ref().and_then(of).map(|(one, _)| one).ok_or_else(nameless),
         Err(e) if e.is("RepositoryAlreadyExistsException") => {
-            let known = repositories(cx).await?.into_iter().find(|one| one.name == name);
+            let known = repositories(cx).await?.into_iter().map(|(one, _)| one).find(|one| one.name == name);
             let text = format!("the repository `{name}` exists, and is not one of frozen images of `{stack}`");
             known.ok_or_else(|| Error::new(Class::Other, text).hint("delete or rename it, or leave out `--images copy`"))
         }
@@ -105,16 +94,16 @@ pub async fn repository(cx: &Cx, stack: &str) -> Result<Repository> {
 }
 
 /// Returns the repositories with frozen images: they are those by their name and their tag.
-async fn repositories(cx: &Cx) -> Result<Vec<Repository>> {
+async fn repositories(cx: &Cx) -> Result<Vec<(Repository, String)>> {
     let all = cx.cloud.ecr.describe_repositories().into_paginator().items().send();
     let all = all.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecr:DescribeRepositories"))?;
     let mut found = Vec::new();
     for described in &all {
-        let (Some(repository), Some(arn)) = (Repository::of(described), described.repository_arn()) else { continue };
+        let (Some((repository, stack)), Some(arn)) = (of(described), described.repository_arn()) else { continue };
         let tags = cx.cloud.ecr.list_tags_for_resource().resource_arn(arn).send().await;
         let tags = tags.map_err(failed("ecr:ListTagsForResource"))?;
-        if tags.tags().iter().any(|tag| tag.key() == TAG_FROZEN && tag.value() == repository.stack) {
-            found.push(repository);
+        if tags.tags().iter().any(|tag| tag.key() == TAG_FROZEN && tag.value() == stack) {
+            found.push((repository, stack));
         }
     }
     Ok(found)
@@ -127,7 +116,7 @@ async fn repositories(cx: &Cx) -> Result<Vec<Repository>> {
 pub async fn list(cx: &Cx) -> Result<Vec<FrozenImage>> {
     let mut found = Vec::new();
     for repository in repositories(cx).await? {
-        for detail in details(cx, &repository.name).await? {
+        for detail in details(cx, &repository.0.name).await? {
             found.extend(detail.image_tags().iter().filter_map(|tag| FrozenImage::of(&repository, &detail, tag)));
         }
     }
@@ -193,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_tag_says_what_was_frozen() {
-        let repository = Repository { name: "stack-frozen/shop".into(), uri: "x".into(), stack: "shop".into() };
+        let repository = (Repository { name: "stack-frozen/shop".into(), uri: "x".into() }, "shop".to_owned());
         let tag = tag("production", "20261127T120000Z", "web");
         let image = FrozenImage::of(&repository, &ImageDetail::builder().build(), &tag).unwrap();
         assert_eq!(image.of, "shop/production/20261127T120000Z");

@@ -1,6 +1,7 @@
 //! `stack failover`: the stack in its second region, with the data that is there.
 
 pub mod figures;
+pub mod images;
 pub mod moved;
 mod rehearsal;
 
@@ -72,6 +73,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let mut moved = moved::to(&loaded, &to);
     let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?.limited(None);
+    images::find_in(&session, &mut moved).await?;
     let there = session.snapshot().await?;
     let missing = missing(&moved.loaded, &there);
     let following = moved::following(&moved.loaded, &there.seen);
@@ -271,6 +273,9 @@ fn tell(session: &Session, moved: &Moved, beginnings: &[Beginning]) -> Result<()
     for (path, text) in &moved.elsewhere {
         session.say(&format!("`{path}` names {}, which may not answer: {text}", moved.home))?;
     }
+    for path in &moved.images {
+        session.say(&format!("`{path}` is pulled from {region}, where ECR has it, too."))?;
+    }
     Ok(())
 }
 
@@ -284,5 +289,9 @@ fn after(session: &Session, moved: &Moved, file: &StackFile) -> Result<()> {
         "The stack is in {region} now. Write `region: {region}` into `{}`, and `recovery.region: {home}` for the way back, before the next `stack apply`.",
         file.file
     ))?;
+    if !moved.images.is_empty() {
+        let paths: Vec<String> = moved.images.iter().map(|path| format!("`{path}`")).collect();
+        session.say(&format!("Write {region} into {} as well: images are pulled from there now.", paths.join(", ")))?;
+    }
     session.say(&format!("What is in {home} is unchanged: it is not the stack of that file any more, and costs what it did."))
 }

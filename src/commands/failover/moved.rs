@@ -25,6 +25,8 @@ pub struct Moved {
     pub left: Vec<String>,
     /// Texts of the file that name its own region: paths and texts.
     pub elsewhere: Vec<(String, String)>,
+    /// Where in the file an image is whose copy in the registry of the second region is taken.
+    pub images: Vec<String>,
     /// The names under which it answers, which lead to its own region until someone moves them: Route 53 moves none of these.
     pub names: Vec<String>,
 }
@@ -110,7 +112,7 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     stack.resources.remove("route53.record");
     let elsewhere = compose::texts(&loaded.tree(), &|text| text.contains(&home));
     let elsewhere = elsewhere.into_iter().filter(|(path, _)| !path.starts_with("network.zones")).collect();
-    Moved { loaded: moved, home, left, elsewhere, names }
+    Moved { loaded: moved, home, left, elsewhere, images: Vec::new(), names }
 }
 
 /// Returns a stack as it is to be in its second region as long as its own region serves: databases that follow those with these ARNs, and

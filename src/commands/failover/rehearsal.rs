@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::figures::{self, Took};
 use super::moved::{self, Beginning, Moved, lasting};
-use super::{COMMAND, beginnings, begun, missing, tell};
+use super::{COMMAND, beginnings, begun, images, missing, tell};
 use crate::commands::arguments::StackFile;
 use crate::commands::clone::compose;
 use crate::commands::clone::copy::Copy;
@@ -92,8 +92,10 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
     }
     // The backups are those of the environment that is rehearsed.
     let original = session.to(&session.cx.scope.stack, &wanted.loaded.env);
-    let moved = moved::to(wanted.loaded, wanted.region);
+    let mut moved = moved::to(wanted.loaded, wanted.region);
     apart(&moved.home, &loaded)?;
+    images::find_in(&session, &mut moved).await?;
+    images::like(&mut loaded.stack, &moved.loaded.stack);
     let copies = moved::copies(&original, &moved).await?;
     let missing = missing(&loaded, &there);
     // Also what exists says what it began with: that it has someone's data decides whether that is made harmless first.

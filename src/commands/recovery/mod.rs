@@ -14,14 +14,15 @@ use crate::aws::rds::Instance;
 use crate::aws::rds::replicated::Copies;
 use crate::commands::arguments::{Aws, StackFile};
 use crate::commands::failover::figures::{self, Took};
+use crate::commands::failover::images;
 use crate::commands::failover::moved::{self, Following, Moved, lasting, since};
 use crate::commands::failover::rehearsal_name;
 use crate::commands::preflight;
 use crate::commands::session::{self, Session};
 use crate::commands::stack_file;
 use crate::commands::stop::{Exit, Result};
-use crate::config::Loaded;
 use crate::config::recovery::Recovery;
+use crate::config::{Loaded, Stack};
 use crate::engine::{Action, Resource};
 use crate::ui::{self, Color, Look, Tone};
 
@@ -113,6 +114,7 @@ pub async fn run(command: Command, color: Color) -> Result {
 async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) -> Result<Measured> {
     let mut moved = moved::to(loaded, &recovery.region);
     let session = Session::of(&moved.loaded, &aws.in_its_region(), color).await?.limited(None);
+    images::find_in(&session, &mut moved).await?;
     let copies = moved::copies(&session, &moved).await?;
     let there = session.read(Instance::KIND).await?;
     let following = moved::following(&moved.loaded, &there);
@@ -128,7 +130,7 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
         })
         .collect();
     let mut findings = findings(&session, &mut moved, &copies).await?;
-    findings.extend(out_of_step(loaded, recovery, &session, &following).await?);
+    findings.extend(out_of_step(loaded, &moved.loaded.stack, recovery, &session, &following).await?);
     let rehearsed = session.to(&session.cx.scope.stack, &rehearsal_name(&loaded.env));
     let newest = |one: &Took| one.began.clone();
     let (there, rehearsed) = (figures::last(&session).await?, figures::last(&rehearsed).await?);
@@ -194,6 +196,7 @@ fn follower(name: &str, lag: Option<&Duration>, copies: &[Copies], recovery: &Re
 /// itself what it follows.
 async fn out_of_step(
     loaded: &Loaded,
+    there: &Stack,
     recovery: &Recovery,
     session: &Session,
     following: &BTreeMap<String, Following>,
@@ -202,7 +205,9 @@ async fn out_of_step(
         return Ok(None);
     }
     let sources = following.iter().map(|(name, one)| (name.clone(), one.source.clone())).collect();
-    let plan = session.plan(&moved::standby(loaded, recovery, sources).loaded).await?;
+    let mut standby = moved::standby(loaded, recovery, sources).loaded;
+    images::like(&mut standby.stack, there);
+    let plan = session.plan(&standby).await?;
     let changes = plan.items.iter().filter(|item| item.action != Action::Keep).count();
     let differ = if changes == 1 { "1 object differs".to_owned() } else { format!("{changes} objects differ") };
     Ok((changes > 0).then(|| ui::Problem {
@@ -226,7 +231,7 @@ async fn findings(session: &Session, moved: &mut Moved, copies: &[Copies]) -> Re
         severity: "doubtful",
         key: None,
         message: format!("`{path}` names {}, which may not answer: {text}", moved.home),
-        help: Some("name something that the second region has".into()),
+        help: Some(if images::is_one(path, text) { images::HELP } else { "name something that the second region has" }.into()),
     }));
     let note = |message: String| ui::Problem { severity: "note", key: None, message, help: None };
     out.extend(moved.left.iter().map(|left| note(format!("not there: {left}"))));

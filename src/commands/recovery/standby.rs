@@ -8,6 +8,7 @@ use crate::aws::rds::Instance;
 use crate::aws::secretsmanager::Secret;
 use crate::commands::arguments::StackFile;
 use crate::commands::consent::Applying;
+use crate::commands::failover::images;
 use crate::commands::failover::moved::{self, Moved};
 use crate::commands::price::Pricing;
 use crate::commands::run::Run;
@@ -31,24 +32,32 @@ pub struct Arguments {
     /// Only show the plan
     #[arg(long)]
     plan: bool,
+    /// Copy images that are in Amazon ECR of the first region, and not in the second one, into repositories of the same names there
+    #[arg(long, conflicts_with = "plan")]
+    copy_images: bool,
     #[command(flatten)]
     applying: Applying,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let Arguments { file, plan, applying } = arguments;
+    let Arguments { file, plan, copy_images, applying } = arguments;
     let text = stack_file::read_stack(&file)?;
     let loaded = stack_file::load_text(&file, &text, color)?;
     let recovery = moved::section(&loaded)?.clone();
     kept(&recovery)?;
     let home = Session::of(&loaded, &applying.aws, color).await?;
     let sources = sources(&loaded, &home.read(Instance::KIND).await?)?;
-    let moved = moved::standby(&loaded, &recovery, sources);
+    let mut moved = moved::standby(&loaded, &recovery, sources);
     let session = Session::of(&moved.loaded, &applying.aws.in_its_region(), color).await?;
     let session = session.priced(Pricing::of(&moved.loaded.stack).idle());
     follows(&moved, &session.read(Instance::KIND).await?, &session)?;
+    images::find_in(&session, &mut moved).await?;
+    if copy_images {
+        images::copy(&session, &mut moved).await?;
+    }
     for (path, text) in &moved.elsewhere {
-        session.say(&format!("`{path}` names {}, which may not answer when the standby takes over: {text}", moved.home))?;
+        let help = if images::is_one(path, text) { format!("; {}", images::HELP) } else { String::new() };
+        session.say(&format!("`{path}` names {}, which may not answer when the standby takes over: {text}{help}", moved.home))?;
     }
     let consent = &applying.consent;
     let agreed = consent.allow.consent();
