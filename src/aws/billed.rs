@@ -22,11 +22,51 @@ pub struct Object {
     pub(super) live: Option<Arc<Value>>,
 }
 
+/// Objects, and where those of each kind are among them: what one is billed for often depends on another one.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    all: Vec<Object>,
+    of_kind: BTreeMap<String, Vec<usize>>,
+}
+
+impl From<Vec<Object>> for Objects {
+    fn from(all: Vec<Object>) -> Objects {
+        let mut of_kind = BTreeMap::<String, Vec<usize>>::new();
+        for (at, object) in all.iter().enumerate() {
+            match of_kind.get_mut(&object.key.kind) {
+                Some(known) => known.push(at),
+                None => drop(of_kind.insert(object.key.kind.clone(), vec![at])),
+            }
+        }
+        Objects { all, of_kind }
+    }
+}
+
+impl std::ops::Deref for Objects {
+    type Target = [Object];
+
+    fn deref(&self) -> &[Object] {
+        &self.all
+    }
+}
+
+impl Objects {
+    /// Returns those of a kind.
+    pub fn of_kind(&self, kind: &str) -> impl ExactSizeIterator<Item = &Object> {
+        self.of_kind.get(kind).map(Vec::as_slice).unwrap_or_default().iter().map(|at| &self.all[*at])
+    }
+
+    /// Returns them to be changed.
+    pub fn into_vec(self) -> Vec<Object> {
+        self.all
+    }
+}
+
 /// All objects of a stack.
 #[derive(Clone, Debug)]
 pub struct Whole {
     /// The objects.
-    pub objects: Vec<Object>,
+    pub objects: Objects,
     /// The region that they are in, but for what says another one.
     pub region: String,
     /// What is assumed of their use.
@@ -71,7 +111,7 @@ impl Whole {
             fields: node.desired.clone(),
             live: None,
         });
-        Whole { objects: objects.collect(), region: region.to_owned(), usage, today }
+        Whole { objects: objects.collect::<Vec<_>>().into(), region: region.to_owned(), usage, today }
     }
 
     /// Returns what runs before a plan is applied.
@@ -93,7 +133,7 @@ impl Whole {
             let live = Some(before.live.clone());
             Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
         });
-        Whole { objects: objects.collect(), region: plan.scope.region.clone(), usage, today }
+        Whole { objects: objects.collect::<Vec<_>>().into(), region: plan.scope.region.clone(), usage, today }
     }
 
     /// Returns what runs after it.
@@ -120,13 +160,13 @@ impl Whole {
             let live = before.map(|before| before.live.clone());
             Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
         });
-        Whole { objects: objects.collect(), region: plan.scope.region.clone(), usage, today }
+        Whole { objects: objects.collect::<Vec<_>>().into(), region: plan.scope.region.clone(), usage, today }
     }
 
     /// Returns the object that a reference means, if it is the stack's.
     pub fn follow<R: Resource>(&self, reference: &Ref<R>) -> Option<&Object> {
         let text = reference.to_string();
-        let mut of_kind = self.objects.iter().filter(|object| object.key.kind == R::KIND);
+        let mut of_kind = self.objects.of_kind(R::KIND);
         match token::whole(&text)? {
             Token::Named { key, .. } => of_kind.find(|object| object.key == key),
             Token::Physical { attr, value, .. } => {
@@ -137,17 +177,17 @@ impl Whole {
 
     /// Returns all objects of a kind.
     pub fn all<R: Resource>(&self) -> impl Iterator<Item = R> {
-        self.objects.iter().filter_map(Object::of::<R>)
+        self.objects.of_kind(R::KIND).filter_map(Object::of::<R>)
     }
 
     /// Checks whether there is any object of a kind.
     pub fn has(&self, kind: &str) -> bool {
-        self.objects.iter().any(|object| object.key.kind == kind)
+        self.objects.of_kind(kind).len() > 0
     }
 
     /// Returns the share of one object of a kind in what is assumed for all of them.
     pub fn share<R: Resource>(&self, of: Decimal) -> Decimal {
-        of.over(Decimal::of(self.objects.iter().filter(|object| object.key.kind == R::KIND).count() as u64))
+        of.over(Decimal::of(self.objects.of_kind(R::KIND).len() as u64))
     }
 }
 

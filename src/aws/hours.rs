@@ -41,13 +41,13 @@ fn why(whole: &Whole, hours: &Hours) -> Pause {
 /// Returns the same at rest.
 fn asleep(running: &Whole, hours: &Hours) -> Option<Whole> {
     let mut ids = Ids::default();
-    for object in &running.objects {
+    for object in running.objects.iter() {
         if let Some(live) = &object.live {
             ids.insert(&object.key, live.clone());
         }
     }
     let mut graph = Graph::default();
-    for Object { key, origin, fields, .. } in &running.objects {
+    for Object { key, origin, fields, .. } in running.objects.iter() {
         // Who uses what is known by names; what runs is known by its identifiers.
         let desired = Arc::new(named(fields, &ids));
         // Of what is there twice, the second half is going.
@@ -62,7 +62,8 @@ fn asleep(running: &Whole, hours: &Hours) -> Option<Whole> {
         let node = graph.get(&object.key).filter(|_| !graph.is_absent(&object.key))?;
         Some(Object { fields: node.desired.clone(), ..object.clone() })
     });
-    Some(Whole { objects: objects.collect(), ..running.clone() })
+    let objects = objects.collect::<Vec<_>>().into();
+    Some(Whole { objects, region: running.region.clone(), usage: running.usage.clone(), today: running.today })
 }
 
 /// Returns a value with names in place of the identifiers that are the stack's.
@@ -94,21 +95,23 @@ pub fn running(mut whole: Whole, plan: &Plan) -> Whole {
     if at_rest.pause(&aws::registry(), paused).is_err() {
         return whole;
     }
-    for object in &mut whole.objects {
+    let mut objects = whole.objects.into_vec();
+    for object in &mut objects {
         let both = desired.get(&object.key).zip(at_rest.get(&object.key));
         let Some((running, resting)) = both.filter(|(running, resting)| running.desired != resting.desired) else { continue };
         object.fields = Arc::new(woken(&object.fields, &running.desired, &resting.desired));
     }
     if paused == Pause::Bare {
-        let there: BTreeSet<Key> = whole.objects.iter().map(|object| object.key.clone()).collect();
+        let there: BTreeSet<Key> = objects.iter().map(|object| object.key.clone()).collect();
         let missing = desired.nodes().filter(|node| at_rest.is_absent(&node.key) && !there.contains(&node.key));
-        whole.objects.extend(missing.map(|node| Object {
+        objects.extend(missing.map(|node| Object {
             key: node.key.clone(),
             origin: node.origin.clone(),
             fields: node.desired.clone(),
             live: None,
         }));
     }
+    whole.objects = objects.into();
     whole
 }
 

@@ -1,21 +1,19 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::types::{
-    self as sdk, AlarmType, ComparisonOperator, CompositeAlarm, Dimension, MetricAlarm, MetricDataQuery, MetricStat,
-    StandardUnit, Statistic, Tag,
+    self as sdk, ComparisonOperator, Dimension, MetricAlarm, MetricDataQuery, MetricStat, StandardUnit, Statistic, Tag,
 };
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aws::call::answers::present;
+use crate::aws::cloudwatch::alarms::{self, Alarms, NAME};
 use crate::aws::cloudwatch::errors::failed;
 use crate::aws::ec2::NatGateway;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::ownership::{names, tag_index};
+use crate::aws::ownership::names;
+use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::sns::Topic;
 use crate::aws::spelling::{How, Spelling, Wrong};
 use crate::aws::wing::{Actions, AwsKind};
@@ -23,10 +21,6 @@ use crate::aws::{Clients, Cx};
 use crate::engine::token;
 use crate::engine::{Diff, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// The maximum length of a name, and of alarms that one call names
-/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>).
-pub(super) const NAME: usize = 255;
-const NAMED: usize = 100;
 /// The maxima of `PutMetricAlarm`
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>).
 pub(super) const DESCRIPTION: usize = 1024;
@@ -224,64 +218,9 @@ impl Metric {
     }
 }
 
-/// The alarms of an account that can be the stack's.
-#[derive(Debug, Default)]
-pub(super) struct All {
-    pub metrics: Vec<MetricAlarm>,
-    pub composites: Vec<CompositeAlarm>,
-}
-
-/// Reads every alarm that can be the stack's: by the prefix of its name, and by its tags under other names. Both sorts have one answer.
-pub(super) async fn all(cx: &Cx) -> Result<Arc<All>> {
-    cx.reads.once("cloudwatch.alarms", candidates(cx)).await
-}
-
-async fn candidates(cx: &Cx) -> Result<All> {
-    const OP: &str = "cloudwatch:DescribeAlarms";
-    // Without a word only those of metrics are told.
-    let types = || Some(vec![AlarmType::MetricAlarm, AlarmType::CompositeAlarm]);
-    let prefix = cx.scope.prefix();
-    let tagged = tag_index::candidates(cx).await?;
-    let tagged: BTreeSet<&str> =
-        tagged.keys().filter(|arn| arn.contains(":cloudwatch:")).filter_map(|arn| Some(arn.split_once(":alarm:")?.1)).collect();
-    let known = tag_index::of(cx, "cloudwatch").await.is_some();
-    let mut found = All::default();
-    if known && tagged.is_empty() {
-        return Ok(found);
-    }
-    let mut pages =
-        cx.cloud.cloudwatch.describe_alarms().set_alarm_types(types()).alarm_name_prefix(&prefix).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(failed(OP))?;
-        found.metrics.extend(page.metric_alarms.unwrap_or_default());
-        found.composites.extend(page.composite_alarms.unwrap_or_default());
-    }
-    let may_be_ours =
-        |name: Option<&str>| name.is_some_and(|name| tagged.contains(name) || !known && names::begins(&prefix, name, NAME));
-    found.metrics.retain(|alarm| may_be_ours(alarm.alarm_name()));
-    found.composites.retain(|alarm| may_be_ours(alarm.alarm_name()));
-    let others: Vec<String> = tagged.into_iter().filter(|name| !name.starts_with(&prefix)).map(str::to_owned).collect();
-    for names in others.chunks(NAMED) {
-        let call = cx.cloud.cloudwatch.describe_alarms().set_alarm_types(types()).set_alarm_names(Some(names.to_vec()));
-        let page = call.send().await.map_err(failed(OP))?;
-        found.metrics.extend(page.metric_alarms.unwrap_or_default());
-        found.composites.extend(page.composite_alarms.unwrap_or_default());
-    }
-    Ok(found)
-}
-
-pub(super) async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
-    if let Some(known) = tag_index::tags(cx, "cloudwatch", arn).await {
-        return Ok(known);
-    }
-    let answer = cx.cloud.cloudwatch.list_tags_for_resource().resource_arn(arn).send().await;
-    let tags = present(answer.map_err(failed("cloudwatch:ListTagsForResource")).map(|a| a.tags.unwrap_or_default()))?;
-    Ok(from_pairs(tags.iter().map(|t| (t.key(), t.value()))))
-}
-
-async fn observed(cx: &Cx, alarm: &MetricAlarm) -> Result<Option<Observed<Alarm>>> {
+async fn observed(cx: &Cx, all: &Alarms, alarm: &MetricAlarm) -> Result<Option<Observed<Alarm>>> {
     let (Some(name), Some(arn)) = (alarm.alarm_name.clone(), alarm.alarm_arn.clone()) else { return Ok(None) };
-    let tags = tags_of(cx, &arn).await?;
+    let tags = all.tags_of(cx, &arn).await?;
     Ok(Some(Observed {
         claim: names::claim(cx, cx.scope.claim(Alarm::KIND, &tags, false), &tags, &name, NAME),
         live: Live { id: name, arn },
@@ -452,9 +391,9 @@ impl Resource for Alarm {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let all = all(cx).await?;
-        let all = try_join_all(all.metrics.iter().map(|alarm| observed(cx, alarm))).await?;
-        Ok(all.into_iter().flatten().collect())
+        let all = alarms::all(cx).await?;
+        let observed = try_join_all(all.metrics.iter().map(|alarm| observed(cx, &all, alarm))).await?;
+        Ok(observed.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {

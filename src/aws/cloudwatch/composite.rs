@@ -5,7 +5,8 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::alarm::{ACTIONS, Alarm, DESCRIPTION, Live, NAME, TOPIC, action, all, retag, tags_of, tags_to_sdk};
+use super::alarm::{ACTIONS, Alarm, DESCRIPTION, Live, TOPIC, action, retag, tags_to_sdk};
+use super::alarms::{self, NAME};
 use crate::aws::cloudwatch::errors::failed;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
@@ -167,12 +168,12 @@ impl Resource for CompositeAlarm {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let all = all(cx).await?;
+        let all = &alarms::all(cx).await?;
         let composites: BTreeSet<&str> = all.composites.iter().filter_map(|found| found.alarm_name()).collect();
         let composites = &composites;
         let named = all.composites.iter().filter_map(|found| Some((found.alarm_name()?, found.alarm_arn()?, found)));
         try_join_all(named.map(|(name, arn, found)| async move {
-            let tags = tags_of(cx, arn).await?;
+            let tags = all.tags_of(cx, arn).await?;
             Ok::<_, Error>(Observed {
                 claim: names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &tags, name, NAME),
                 live: Live { id: name.to_owned(), arn: arn.to_owned() },

@@ -1,6 +1,7 @@
 //! Alarms, dashboards and figures, in Amazon CloudWatch.
 
 mod alarm;
+mod alarms;
 mod body;
 mod composite;
 mod controls;

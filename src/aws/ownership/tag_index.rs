@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
-use futures::future::try_join_all;
+use futures::future::{BoxFuture, try_join_all};
+use futures::stream::{self, BoxStream};
 
 use crate::aws::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
@@ -23,6 +24,13 @@ use crate::engine::{Class, Pause, Result};
 /// The tags of the stack's objects in one region, by ARN.
 pub type Index = BTreeMap<String, Tags>;
 
+/// The number of objects on a page, which is the most
+/// (<https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>).
+const PAGE: i32 = 100;
+/// What the index is asked about apart where there is much: an environment has several alarms for everything else, and nothing else waits
+/// for them.
+const ALARMS: &str = "cloudwatch:alarm";
+
 /// Returns what the index of the stack's region knows of the stack's objects; `None` when this reading may not use it, or
 /// permission is missing. `service`, by `stack`'s name of it, relies on the answer.
 pub async fn of(cx: &Cx, service: &'static str) -> Option<Arc<Index>> {
@@ -30,15 +38,52 @@ pub async fn of(cx: &Cx, service: &'static str) -> Option<Arc<Index>> {
 }
 
 /// Returns everything with the stack's tags that the index knows, whatever its name: it is read too. In any reading, the object's
-/// own service decides whose it is; empty when permission to ask the index is missing.
+/// own service decides whose it is; empty when permission to ask the index is missing. Alarms are [apart](candidate_alarms).
 ///
 /// # Errors
 /// When the index cannot be asked for a passing reason: what it would have reported could be created a second time.
 pub async fn candidates(cx: &Cx) -> Result<Arc<Index>> {
-    match cx.reads.once("tags.index", read(cx, &cx.cloud.tagging)).await {
+    unless_passing(cx, cx.reads.once("tags.index", here(cx)).await)
+}
+
+/// Returns the same of alarms.
+///
+/// # Errors
+/// As with [`candidates`].
+pub async fn candidate_alarms(cx: &Cx) -> Result<Arc<Index>> {
+    let asked = async {
+        let first = first(cx).await?;
+        match first.has_more {
+            true => ask(cx, &cx.cloud.tagging, vec![ALARMS.to_owned()], None).await,
+            false => Ok(first.index.clone()),
+        }
+    };
+    unless_passing(cx, cx.reads.once(ALARMS, asked).await)
+}
+
+fn unless_passing(cx: &Cx, answer: Result<Arc<Index>>) -> Result<Arc<Index>> {
+    match answer {
         Err(e) if matches!(e.class, Class::Throttled | Class::Ambiguous) && !cx.reads.may_ask_index() => Err(e),
         other => Ok(other.unwrap_or_default()),
     }
+}
+
+/// Returns what the index of the stack's region knows of alarms, a page at a time, for what asks more about each; `None` when this reading may
+/// not use it, or it does not answer. Who has used it all says so ([`crate::engine::reads::Reads::trusted_index`]).
+pub async fn alarms(cx: &Cx) -> Option<BoxStream<'_, Result<Index>>> {
+    if !cx.reads.may_ask_index() {
+        return None;
+    }
+    let first = first(cx).await.ok()?;
+    if !first.has_more {
+        return Some(Box::pin(stream::once(async move { Ok(first.index.clone()) })));
+    }
+    let call = cx.cloud.tagging.get_resources().set_tag_filters(Some(of_stack(cx))).resource_type_filters(ALARMS);
+    let pages = call.resources_per_page(PAGE).into_paginator().send();
+    Some(Box::pin(stream::unfold(pages, |mut pages| async {
+        let page = pages.next().await?.map_err(failed("tag:GetResources"));
+        Some((page.map(|page| index(page.resource_tag_mapping_list.unwrap_or_default())), pages))
+    })))
 }
 
 /// Returns the same from another region's index: `us-east-1` knows distributions, and the certificates that they need.
@@ -47,9 +92,9 @@ pub async fn asked(cx: &Cx, service: &'static str, region: &str) -> Option<Arc<I
         return None;
     }
     let found = if region == cx.scope.region {
-        cx.reads.once("tags.index", read(cx, &cx.cloud.tagging)).await
+        cx.reads.once("tags.index", here(cx)).await
     } else {
-        cx.reads.once("tags.global_index", read(cx, &cx.cloud.tagging_global)).await
+        cx.reads.once("tags.global_index", ask(cx, &cx.cloud.tagging_global, without_alarms(cx), None)).await
     };
     let index = found.ok()?;
     cx.reads.trusted_index(service);
@@ -110,7 +155,7 @@ pub async fn environments(cx: &Cx) -> Result<Vec<Environment>> {
 /// # Errors
 /// When it cannot be asked.
 pub async fn has_any(cx: &Cx) -> Result<bool> {
-    Ok(!read(cx, &cx.cloud.tagging).await?.is_empty())
+    Ok(!ask(cx, &cx.cloud.tagging, cx.cloud.indexed.clone(), None).await?.is_empty())
 }
 
 /// Returns the tags of an object of the stack, if the index knows it as such.
@@ -136,42 +181,86 @@ pub async fn digests(cx: &Cx, service: &'static str, resource_type: &'static str
     Some(found)
 }
 
-async fn read(cx: &Cx, client: &Client) -> Result<Index> {
-    ask(cx, client, cx.cloud.indexed.clone(), None).await
+/// The first page of everything in the stack's region, and whether there are more.
+struct First {
+    index: Index,
+    has_more: bool,
+}
+
+async fn first(cx: &Cx) -> Result<Arc<First>> {
+    let asked = async {
+        let call = cx.cloud.tagging.get_resources().set_tag_filters(Some(of_stack(cx)));
+        let call = call.set_resource_type_filters(Some(cx.cloud.indexed.clone())).resources_per_page(PAGE);
+        let answer = call.send().await.map_err(failed("tag:GetResources"))?;
+        let has_more = answer.pagination_token.is_some_and(|token| !token.is_empty());
+        Ok(First { index: index(answer.resource_tag_mapping_list.unwrap_or_default()), has_more })
+    };
+    cx.reads.once("tags.first", asked).await
+}
+
+/// Returns everything in the stack's region. What does not fit on a page is without alarms.
+async fn here(cx: &Cx) -> Result<Index> {
+    let first = first(cx).await?;
+    if !first.has_more {
+        return Ok(first.index.clone());
+    }
+    let groups = apart(&without_alarms(cx), first.index.keys().map(String::as_str));
+    let asked = try_join_all(groups.into_iter().map(|group| ask(cx, &cx.cloud.tagging, group, None))).await?;
+    Ok(asked.into_iter().flatten().collect())
+}
+
+fn without_alarms(cx: &Cx) -> Vec<String> {
+    cx.cloud.indexed.iter().filter(|one| *one != ALARMS).cloned().collect()
+}
+
+/// Returns the filters by what is the stack's.
+fn of_stack(cx: &Cx) -> Vec<TagFilter> {
+    let of = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
+    vec![of(TAG_STACK, &cx.scope.stack), of(TAG_ENV, &cx.scope.env)]
 }
 
 async fn ask(cx: &Cx, client: &Client, types: Vec<String>, filter: Option<TagFilter>) -> Result<Index> {
-    let of = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
-    let filters = [of(TAG_STACK, &cx.scope.stack), of(TAG_ENV, &cx.scope.env)].into_iter().chain(filter);
     // Without types it would also report what their lists contain with the objects.
-    found(client, Some(types), filters.collect()).await
+    found(client, Some(types), of_stack(cx).into_iter().chain(filter).collect()).await
+}
+
+async fn found(client: &Client, types: Option<Vec<String>>, filters: Vec<TagFilter>) -> Result<Index> {
+    Ok(index(mappings(client, types, Arc::new(filters)).await?))
+}
+
+fn index(mappings: Vec<ResourceTagMapping>) -> Index {
+    let tags = |of: &ResourceTagMapping| from_pairs(of.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))));
+    mappings.into_iter().filter_map(|mapping| Some((mapping.resource_arn.clone()?, tags(&mapping)))).collect()
 }
 
 /// Pages follow one another. Where there is more than one, the services on the first are each asked about by themselves and the others
-/// together, all at once: the most frequent one decides how long it takes.
-async fn found(client: &Client, types: Option<Vec<String>>, filters: Vec<TagFilter>) -> Result<Index> {
-    let ask = |types| {
-        let call = client.get_resources().set_tag_filters(Some(filters.clone())).set_resource_type_filters(types);
-        call.resources_per_page(100)
-    };
-    let first = ask(types.clone()).send().await.map_err(failed("tag:GetResources"))?;
-    let token = first.pagination_token.filter(|token| !token.is_empty());
-    let first = first.resource_tag_mapping_list.unwrap_or_default();
-    let rest = match (apart(types.as_deref().unwrap_or_default(), &first), token) {
-        (_, None) => Vec::new(),
-        (groups, Some(_)) if groups.len() > 1 => groups.into_iter().map(|group| ask(Some(group))).collect(),
-        (_, token) => vec![ask(types).set_pagination_token(token)],
-    };
-    let pages = rest.into_iter().map(|call| call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>());
-    let rest = try_join_all(pages).await.map_err(failed("tag:GetResources"))?.into_iter().flatten();
-    let tags = |of: &ResourceTagMapping| from_pairs(of.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))));
-    let all = first.into_iter().chain(rest);
-    Ok(all.filter_map(|mapping| Some((mapping.resource_arn.clone()?, tags(&mapping)))).collect())
+/// together, all at once, and so on: the most frequent one decides how long it takes.
+fn mappings(
+    client: &Client,
+    types: Option<Vec<String>>,
+    filters: Arc<Vec<TagFilter>>,
+) -> BoxFuture<'_, Result<Vec<ResourceTagMapping>>> {
+    Box::pin(async move {
+        let call = client.get_resources().set_tag_filters(Some(filters.as_ref().clone()));
+        let call = call.set_resource_type_filters(types.clone()).resources_per_page(PAGE);
+        let answer = call.clone().send().await.map_err(failed("tag:GetResources"))?;
+        let token = answer.pagination_token.filter(|token| !token.is_empty());
+        let mut all = answer.resource_tag_mapping_list.unwrap_or_default();
+        let Some(token) = token else { return Ok(all) };
+        let groups = apart(types.as_deref().unwrap_or_default(), all.iter().filter_map(|mapping| mapping.resource_arn()));
+        if groups.len() > 1 {
+            let asked = groups.into_iter().map(|group| mappings(client, Some(group), filters.clone()));
+            return Ok(try_join_all(asked).await?.into_iter().flatten().collect());
+        }
+        let rest = call.pagination_token(token).into_paginator().items().send();
+        all.extend(rest.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("tag:GetResources"))?);
+        Ok(all)
+    })
 }
 
 /// Groups resource types (`ecs:service`, `rds`): those of each service that was found, and the rest.
-fn apart(types: &[String], found: &[ResourceTagMapping]) -> Vec<Vec<String>> {
-    let services: BTreeSet<&str> = found.iter().filter_map(|mapping| mapping.resource_arn()?.split(':').nth(2)).collect();
+fn apart<'a>(types: &[String], found: impl Iterator<Item = &'a str>) -> Vec<Vec<String>> {
+    let services: BTreeSet<&str> = found.filter_map(|arn| arn.split(':').nth(2)).collect();
     let mut groups: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
     for one in types {
         let service = one.split(':').next().and_then(|service| services.get(service)).copied();
@@ -188,10 +277,9 @@ mod tests {
     fn services_that_were_found_are_asked_about_apart() {
         let found =
             ["arn:aws:ecs:us-east-1:1:service/a/b", "arn:aws:logs:us-east-1:1:log-group:a", "arn:aws:ecs:us-east-1:1:cluster/a"];
-        let found = found.map(|arn| ResourceTagMapping::builder().resource_arn(arn).build());
         let types = ["acm", "ecs:cluster", "ecs:service", "logs", "rds"].map(str::to_owned);
-        assert_eq!(apart(&types, &found), [vec!["acm", "rds"], vec!["ecs:cluster", "ecs:service"], vec!["logs"]]);
-        assert_eq!(apart(&types[1..3], &found).len(), 1);
-        assert_eq!(apart(&[], &found), Vec::<Vec<String>>::new());
+        assert_eq!(apart(&types, found.into_iter()), [vec!["acm", "rds"], vec!["ecs:cluster", "ecs:service"], vec!["logs"]]);
+        assert_eq!(apart(&types[1..3], found.into_iter()).len(), 1);
+        assert_eq!(apart(&[], found.into_iter()), Vec::<Vec<String>>::new());
     }
 }
