@@ -1,7 +1,7 @@
 """How ECS gets from what a service should be to what runs: tasks, deployments, the circuit breaker.
 
 An image whose name contains `does-not-exist` is never pulled; one that contains `crash` runs, writes a line to its log and
-then exits with 1. A task that was run by itself with a command of its own does what `Script` knows of it.
+then exits with 1. A task that was run by itself does what `Script` knows of its command, or of that of its definition.
 """
 
 import copy
@@ -121,9 +121,12 @@ class Task:
                 container["imageDigest"] = image_digest(container["image"])
         return view
 
-    def override(self, overrides: dict) -> None:
+    def override(self, overrides: dict, definition: dict) -> None:
         """What is not as in the definition."""
         self.view["overrides"] |= overrides
+        for container in definition["containerDefinitions"]:
+            if container.get("command"):
+                self.script = Script(container["name"], container["command"])
         for field in ("cpu", "memory"):
             self.view[field] = overrides.get(field, self.view[field])
         for container in overrides.get("containerOverrides", []):
@@ -199,6 +202,7 @@ def _report_stop(world: World, task: Task) -> None:
     detail = {name: task.view.get(name) for name in ("stopCode", "stoppedReason", "stoppedAt")}
     exits = [{name: container.get(name) for name in ("name", "exitCode", "lastStatus")} for container in task.view["containers"]]
     detail |= {"taskArn": task.arn, "clusterArn": task.cluster, "group": task.group, "lastStatus": "STOPPED", "containers": exits}
+    detail |= {name: task.view.get(name) for name in ("startedBy", "taskDefinitionArn", "overrides")}
     kept = {name: value for name, value in detail.items() if value is not None}
     happenings.report(world.account, world.region, "aws.ecs", "ECS Task State Change", [task.arn], kept)
 

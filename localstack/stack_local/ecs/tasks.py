@@ -49,7 +49,7 @@ def run_task(call: Call) -> dict:
     for _ in range(call.get("count", 1)):
         group = call.get("group", f"family:{definition['family']}")
         task = rollout.start_task(world, cluster["clusterArn"], definition, view, group, call.get("startedBy", ""))
-        task.override(overrides)
+        task.override(overrides, definition)
         state.tags[task.arn] = read_tags(call.get("tags"))
         tasks.append(task)
     state.run_tokens.remember("RunTask", call.request, "clientToken", " ".join(task.arn for task in tasks))
