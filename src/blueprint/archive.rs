@@ -24,7 +24,7 @@ use crate::engine::{Error, Graph, Key, Ref, Resource};
 
 const ORIGIN: &str = "archive";
 /// What its parts are called.
-const NAME: &str = "archive";
+pub(super) const NAME: &str = "archive";
 /// What its role for exports is called, and the rule that has manifests written.
 const EXPORTS: &str = "archive-exports";
 const MANIFESTS: &str = "archive-manifests";
@@ -32,11 +32,13 @@ const MANIFESTS: &str = "archive-manifests";
 const CODE: &str = include_str!("archive.py");
 const DESCRIPTION: &str = "Exports snapshots of databases into the archive";
 /// How often it looks for exports that are complete.
-const LOOKS: &str = "rate(6 hours)";
+pub(super) const LOOKS: &str = "rate(6 hours)";
 /// Where the function puts what: see its text.
 const EXPORTED: &str = "exports/";
 const DESCRIBED: &str = "manifests/";
 const WAITING: &str = "waiting/";
+/// Where the function of the jobs notes what it had removed.
+const REMOVED: &str = "removed/";
 /// For how long its output is kept, and old versions of objects.
 const DAYS: i32 = 30;
 const DAY: u64 = 86_400;
@@ -60,8 +62,12 @@ pub fn expand(
         Some(names) => names.iter().map(|name| name.as_str()).collect(),
         None => stack.databases.keys().map(|name| name.as_str()).collect(),
     };
-    let Some(key) = keys.arn(section.key.as_deref()).filter(|_| !databases.is_empty()) else { return Ok(()) };
+    let is_used = !databases.is_empty() || !section.jobs.is_empty();
+    let Some(key) = keys.arn(section.key.as_deref()).filter(|_| is_used) else { return Ok(()) };
     let bucket = bucket(graph, section, &key)?;
+    if databases.is_empty() {
+        return Ok(());
+    }
     let arn = bucket.clone().attr("arn").to_string();
     let exports = graph.add(EXPORTS, ORIGIN, &exporter(&arn, &key))?;
     let function = function(graph, &databases, (&arn, &key), &exports, facts)?;
@@ -115,8 +121,15 @@ fn bucket(graph: &mut Graph, section: &Archive, key: &str) -> Result<Ref<Bucket>
         ("exports".to_owned(), moving(Some(EXPORTED), section.after, section.to, section.delete_after)),
     ]);
     if let Some(time) = section.delete_after {
-        let rule = LifecycleRule { prefix: Some(DESCRIBED.into()), expire_after: Some(days(time)), ..LifecycleRule::default() };
-        lifecycle.insert("manifests".to_owned(), rule);
+        let gone = |prefix: &str| LifecycleRule {
+            prefix: Some(prefix.into()),
+            expire_after: Some(days(time)),
+            ..LifecycleRule::default()
+        };
+        lifecycle.insert("manifests".to_owned(), gone(DESCRIBED));
+        if !section.jobs.is_empty() {
+            lifecycle.insert("removed".to_owned(), gone(REMOVED));
+        }
     }
     let lock = section.lock.as_ref().map(|lock| ObjectLock {
         mode: match lock.mode {
@@ -177,15 +190,6 @@ fn function(
     facts: &Facts<'_>,
 ) -> Result<Ref<Function>, Error> {
     let scope = facts.scope;
-    let logs = LogGroup {
-        name: format!("/stack/{}/{}/{NAME}", scope.stack, scope.env),
-        region: None,
-        retention_days: Some(DAYS),
-        kms_key: None,
-        tags: Tags::new(),
-    };
-    let logs = graph.add(NAME, ORIGIN, &logs)?;
-    let write = allow(&["logs:CreateLogStream", "logs:PutLogEvents"], vec![format!("{}:*", logs.clone().attr("arn"))]);
     let rds = |rest: &str| format!("arn:{}:rds:{}:{}:{rest}", scope.partition, scope.region, scope.account);
     let instances = databases.iter().map(|name| Ref::<Instance>::to(*name).attr("arn").to_string());
     // Snapshots are named by AWS and by people; which of them are the stack's, only the database that they are of says.
@@ -197,33 +201,61 @@ fn function(
     let list = allow(&["s3:ListBucket"], vec![bucket.to_owned()]);
     let looks = allow(&["s3:GetObject"], vec![format!("{bucket}/*")]);
     let writes = allow(&["s3:PutObject"], vec![format!("{bucket}/{DESCRIBED}*"), format!("{bucket}/{WAITING}*")]);
+    let policies = BTreeMap::from([
+        ("exports".to_owned(), policy(vec![reads, describes, passes, encrypts])),
+        ("bucket".to_owned(), policy(vec![list, looks, writes])),
+    ]);
+    program(graph, &Program { name: NAME, code: CODE, description: DESCRIPTION, policies }, facts)
+}
+
+/// A function of the archive.
+pub(super) struct Program<'a> {
+    /// What it, its role and its log group are called.
+    pub name: &'a str,
+    /// Its text.
+    pub code: &'a str,
+    /// What AWS shows of it.
+    pub description: &'a str,
+    /// What it may do beside writing its log: policies by name.
+    pub policies: BTreeMap<String, Value>,
+}
+
+/// Adds a function with its log group and its role.
+pub(super) fn program(graph: &mut Graph, of: &Program<'_>, facts: &Facts<'_>) -> Result<Ref<Function>, Error> {
+    let Program { name, code, description, policies } = of;
+    let logs = LogGroup {
+        name: format!("/stack/{}/{}/{name}", facts.scope.stack, facts.scope.env),
+        region: None,
+        retention_days: Some(DAYS),
+        kms_key: None,
+        tags: Tags::new(),
+    };
+    let logs = graph.add(*name, ORIGIN, &logs)?;
+    let write = allow(&["logs:CreateLogStream", "logs:PutLogEvents"], vec![format!("{}:*", logs.clone().attr("arn"))]);
+    let mut policies = policies.clone();
+    policies.insert("logs".to_owned(), policy(vec![write]));
     let role = Role {
         trust: policy(vec![
             json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}),
         ]),
-        policies: [
-            ("logs".to_owned(), policy(vec![write])),
-            ("exports".to_owned(), policy(vec![reads, describes, passes, encrypts])),
-            ("bucket".to_owned(), policy(vec![list, looks, writes])),
-        ]
-        .into(),
+        policies,
         managed: Vec::new(),
-        description: Some(DESCRIPTION.into()),
+        description: Some((*description).to_owned()),
         boundary: None,
         tags: Tags::new(),
     };
-    let role = graph.add(NAME, ORIGIN, &role)?;
+    let role = graph.add(*name, ORIGIN, &role)?;
     graph.add(
-        NAME,
+        *name,
         ORIGIN,
         &Function {
             role: role.attr("arn"),
-            code: CODE.into(),
+            code: (*code).to_owned(),
             program: None,
-            code_sha256: Some(digest(CODE, None)?),
+            code_sha256: Some(digest(code, None)?),
             runtime: "python3.13".into(),
             handler: "index.run".into(),
-            description: Some(DESCRIPTION.into()),
+            description: Some((*description).to_owned()),
             timeout: Some(900),
             memory: Some(256),
             architecture: Some("arm64".into()),

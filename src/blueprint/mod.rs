@@ -6,6 +6,7 @@ mod access;
 mod access_logs;
 pub mod alarms;
 mod archive;
+mod archive_jobs;
 mod backup;
 mod budget;
 mod caches;
@@ -91,7 +92,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     let keys = keys::expand(&mut graph, stack, facts)?;
     let certificates = certificates::expand(&mut graph, stack, facts)?;
     problems.extend(certificates::misplaced(&certificates, stack, facts));
-    let mut balancer = None;
+    let (mut balancer, mut jobs) = (None, Vec::new());
     if facts.has_network && facts.host.is_none() || stack.needs_network() {
         let network = match (&facts.host, &stack.existing.network) {
             (Some(host), _) => Ok(share::network(host)),
@@ -118,7 +119,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                     offers: &offers,
                     facts,
                 };
-                services::expand(&mut graph, &inputs)?;
+                jobs = services::expand(&mut graph, &inputs)?;
                 rotation::expand(&mut graph, stack, facts)?;
             }
             Err(problem) => problems.push(problem),
@@ -132,6 +133,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     identity_center::expand(&mut graph, stack, facts, &mut problems)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
+    archive_jobs::expand(&mut graph, stack, &jobs, &keys, facts)?;
     queries::expand(&mut graph, stack, &mut problems)?;
     let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     people_roles::expand(&mut graph, stack, topic.as_ref(), facts)?;

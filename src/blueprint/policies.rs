@@ -97,6 +97,16 @@ pub fn task(section: &Section, sessions: Option<&Ref<LogGroup>>) -> BTreeMap<Str
     out
 }
 
+/// Returns what a job of the archive may do there: write below its own prefix, which also continues uploads in parts, and read what was
+/// confirmed of that (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions>).
+pub fn archives(job: &str, bucket: &str, key: &str) -> Value {
+    policy(vec![
+        allow(&["s3:PutObject", "s3:AbortMultipartUpload"], vec![format!("{bucket}/exports/{job}/*")]),
+        allow(&["s3:GetObject"], vec![format!("{bucket}/manifests/{job}/*")]),
+        allow(&["kms:Decrypt", "kms:GenerateDataKey"], vec![key.to_owned()]),
+    ])
+}
+
 /// Returns the ARN of a secret or parameter, written or referred to, without the JSON key, stage and version that may follow it.
 pub fn bare(secret: &str) -> String {
     match secret.split_once('}') {

@@ -13,13 +13,16 @@ use super::policies;
 use super::uses::{Offers, variable};
 use crate::aws::Tags;
 use crate::aws::autoscaling::{ScalableTarget, ScalingPolicy};
-use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
+use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule, Subnet};
 use crate::aws::ecs::{
     Capacity, CircuitBreaker, Cluster, Container, LoadBalancerTarget, STOP_TIMEOUT, Service, TaskDefinition, performance,
 };
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
+use crate::aws::ownership::names;
+use crate::aws::s3::Bucket;
 use crate::config::Stack;
+use crate::config::archive::ArchiveJob;
 use crate::config::service::{Architecture, Service as Section};
 use crate::engine::{Error, Graph, Ref};
 
@@ -42,11 +45,35 @@ pub struct Inputs<'a> {
     pub facts: &'a Facts<'a>,
 }
 
-/// Adds the cluster and all services.
-pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<(), Error> {
+/// What a job of the archive is started from: a task like those of a service, which no service starts.
+pub struct JobTask {
+    /// The name of the job.
+    pub name: String,
+    /// What its parts are called.
+    pub called: String,
+    /// Where it comes from: `archive.jobs.NAME`.
+    pub origin: String,
+    /// Its task definition.
+    pub definition: Ref<TaskDefinition>,
+    /// The family of that, which no revision changes.
+    pub family: String,
+    /// The roles of ECS and of the program.
+    pub roles: [Ref<Role>; 2],
+    /// The subnets that it runs in.
+    pub subnets: Vec<Ref<Subnet>>,
+    /// The security group of its service, which lets it in where that is let in.
+    pub group: Ref<SecurityGroup>,
+    /// Whether it has a public address.
+    pub public: bool,
+    /// Its capacity provider.
+    pub provider: &'static str,
+}
+
+/// Adds the cluster and all services, and the task definitions of the archive's jobs.
+pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Vec<JobTask>, Error> {
     let Inputs { stack, network, facts, .. } = inputs;
     if stack.services.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     // AWS would create it by itself, with a retention of its choice.
     let insights = LogGroup {
@@ -75,9 +102,14 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<(), Error> {
     let links = Links::expand(graph, stack, facts.scope)?;
     let mut services = Services { graph, inputs, cluster, sessions, groups, links };
     for (name, section) in &stack.services {
-        services.add(&Entry { name: name.as_str(), section, origin: format!("services.{name}") })?;
+        let more = BTreeMap::new();
+        services.add(&Entry { name: name.as_str(), section, origin: format!("services.{name}"), more })?;
     }
-    Ok(())
+    let mut jobs = Vec::new();
+    for (name, job) in stack.archive.iter().flat_map(|archive| &archive.jobs) {
+        jobs.extend(services.job(name.as_str(), job)?);
+    }
+    Ok(jobs)
 }
 
 /// The key of the log group of what is typed and printed in sessions of ECS Exec.
@@ -155,6 +187,8 @@ struct Entry<'a> {
     name: &'a str,
     section: &'a Section,
     origin: String,
+    /// What its program may do beside what the section says: policies by name.
+    more: BTreeMap<String, Value>,
 }
 
 /// The graph, and what all services have in common.
@@ -172,14 +206,14 @@ impl<'a> Services<'a> {
     fn add(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
         self.security_groups(entry)?;
         let logs = self.logs(entry)?;
-        let task_definition = self.task(entry, &logs)?;
+        let (task_definition, _) = self.task(entry, &logs)?;
         let service = self.service(entry, task_definition, &logs)?;
         self.scaling(entry, &service)
     }
 
     /// Adds who may talk to the service (the balancer, when it has routes, and those who use it) and whom it may talk to.
     fn security_groups(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
-        let Entry { name, section, origin } = entry;
+        let Entry { name, section, origin, .. } = entry;
         let Inputs { stack, balancer, offers, .. } = self.inputs;
         let group = &self.groups[name];
         let out = SecurityGroupRule {
@@ -233,15 +267,48 @@ impl<'a> Services<'a> {
         Ok(self.graph.add(format!("{}-{suffix}", entry.name), &entry.origin, &role)?.attr("arn"))
     }
 
-    /// Adds the task definition, with the roles that it needs.
-    fn task(&mut self, entry: &Entry<'_>, logs: &Ref<LogGroup>) -> Result<Ref<TaskDefinition>, Error> {
-        let Entry { name, section, origin } = entry;
+    /// Adds what a job of the archive runs with: all that its service has, with the job's command and logs, and roles that may write what it
+    /// exports and read what is confirmed.
+    fn job(&mut self, name: &str, job: &ArchiveJob) -> Result<Option<JobTask>, Error> {
+        let Inputs { stack, network, keys, facts, .. } = self.inputs;
+        // The check of the file has seen to both.
+        let key = stack.archive.as_ref().and_then(|archive| keys.arn(archive.key.as_deref()));
+        let (Some(key), Some(service)) = (key, stack.services.get(&job.service)) else { return Ok(None) };
+        let section = job.like(service);
+        let called = format!("archive-job-{name}");
+        // What was renamed in the file keeps its family.
+        let first = stack.first_name_in("archive.jobs.", name);
+        let bucket = Ref::<Bucket>::to("archive").attr("arn").to_string();
+        let more = BTreeMap::from([("archive".to_owned(), policies::archives(name, &bucket, &key))]);
+        let entry = Entry { name: &called, section: &section, origin: format!("archive.jobs.{name}"), more };
+        let logs = self.logs(&entry)?;
+        let (definition, roles) = self.task(&entry, &logs)?;
+        Ok(Some(JobTask {
+            name: name.to_owned(),
+            definition,
+            family: names::fit(&facts.scope.prefix(), &format!("archive-job-{first}"), 1, 255),
+            roles,
+            subnets: if section.public { network.public.clone() } else { network.app.clone() },
+            group: self.groups[job.service.as_str()].clone(),
+            public: section.public,
+            provider: provider(&section),
+            origin: entry.origin,
+            called,
+        }))
+    }
+
+    /// Adds the task definition, with the roles that it needs: that of ECS and that of the program.
+    fn task(&mut self, entry: &Entry<'_>, logs: &Ref<LogGroup>) -> Result<(Ref<TaskDefinition>, [Ref<Role>; 2]), Error> {
+        let Entry { name, section, origin, more } = entry;
         let Inputs { stack, facts, offers, .. } = self.inputs;
         let image = image(&section.image, facts);
         let used = Used::new(stack, section, offers);
         let secrets = section.secrets.values().chain(&used.secret_arns);
         let execution_role = self.role(entry, "exec", policies::execution(&image, secrets, logs, facts.scope))?;
-        let task_role = self.role(entry, "task", policies::task(section, self.sessions.as_ref()))?;
+        let mut allowed = policies::task(section, self.sessions.as_ref());
+        allowed.extend(more.clone());
+        let task_role = self.role(entry, "task", allowed)?;
+        let roles = [execution_role.clone(), task_role.clone()];
         let task_definition = TaskDefinition {
             cpu: section.cpu.to_string(),
             memory: section.memory.to_string(),
@@ -254,7 +321,7 @@ impl<'a> Services<'a> {
             containers: vec![self.container(entry, image, &used, logs)],
             tags: Tags::new(),
         };
-        self.graph.add(*name, origin, &task_definition)
+        Ok((self.graph.add(*name, origin, &task_definition)?, roles))
     }
 
     fn container(&self, entry: &Entry<'_>, image: String, used: &Used, logs: &Ref<LogGroup>) -> Container {
@@ -295,7 +362,7 @@ impl<'a> Services<'a> {
         task_definition: Ref<TaskDefinition>,
         logs: &Ref<LogGroup>,
     ) -> Result<Ref<Service>, Error> {
-        let Entry { name, section, origin } = entry;
+        let Entry { name, section, origin, .. } = entry;
         let Inputs { stack, network, facts, .. } = self.inputs;
         let attached = self.attached(entry);
         let mut after = if section.public { network.internet.clone() } else { network.egress.clone() };
@@ -317,11 +384,7 @@ impl<'a> Services<'a> {
             // Autoscaling owns the number once it is there: it is no drift then.
             desired_count: (!scaled).then_some(tasks),
             initial_count: scaled.then_some(tasks),
-            launch: Some(vec![Capacity {
-                provider: if section.spot { "FARGATE_SPOT" } else { "FARGATE" }.into(),
-                weight: 1,
-                base: 0,
-            }]),
+            launch: Some(vec![Capacity { provider: provider(section).into(), weight: 1, base: 0 }]),
             subnets: if section.public { network.public.clone() } else { network.app.clone() },
             security_groups: vec![self.groups[name].clone()],
             assign_public_ip: section.public,
@@ -343,7 +406,7 @@ impl<'a> Services<'a> {
 
     /// Adds what scales the number of tasks with their load, when the file asks for that.
     fn scaling(&mut self, entry: &Entry<'_>, service: &Ref<Service>) -> Result<(), Error> {
-        let Entry { name, section, origin } = entry;
+        let Entry { name, section, origin, .. } = entry;
         let Some(scale) = section.scale.as_ref() else { return Ok(()) };
         let target = ScalableTarget {
             service: service.clone().attr("resource_id"),
@@ -376,6 +439,11 @@ impl<'a> Services<'a> {
         }
         Ok(())
     }
+}
+
+/// Returns what starts its tasks.
+fn provider(section: &Section) -> &'static str {
+    if section.spot { "FARGATE_SPOT" } else { "FARGATE" }
 }
 
 /// Returns `$${…}` of the file as `${…}` for the container: a text, and no reference.

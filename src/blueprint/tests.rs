@@ -28,7 +28,7 @@ fn scope(stack: &Stack) -> Scope {
     }
 }
 
-fn graph(stack: &Value) -> Graph {
+pub(super) fn graph(stack: &Value) -> Graph {
     graph_with(stack, |_| {})
 }
 
@@ -72,7 +72,7 @@ fn applied(graph: &Graph) -> Snapshot {
     snapshot
 }
 
-fn desired(graph: &Graph, kind: &str, name: &str) -> Value {
+pub(super) fn desired(graph: &Graph, kind: &str, name: &str) -> Value {
     graph.get(&Key::new(kind, name)).map(|node| Value::clone(&node.desired)).unwrap_or_else(|| panic!("no {kind}/{name}"))
 }
 
@@ -544,7 +544,7 @@ fn a_boundary_is_on_every_role_and_user() {
         "keys": {"main": {}},
         "services": {"web": {"image": "i", "port": 80}},
         "databases": {"main": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}}},
-        "backup": {}, "archive": {}, "alarms": {"email": ["a@example.com"]},
+        "backup": {}, "archive": {"jobs": {"old": {"service": "web", "command": ["a"]}}}, "alarms": {"email": ["a@example.com"]},
         "access": {
             "boundary": arn, "users": {"alice": []},
             "pipelines": {"release": {"github": "acme/shop", "branches": ["main"], "may": ["deploy"]}},

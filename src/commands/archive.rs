@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, Subcommand, ValueEnum};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -10,7 +10,7 @@ use super::consent;
 use super::session::{self, Session};
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
-use crate::aws::s3::archived::{self, Asked, Listed, Manifest, Since, State};
+use crate::aws::s3::archived::{self, Asked, Jobs, Listed, Manifest, Since, State};
 use crate::prices::{self, Decimal};
 use crate::ui::{self, Color, Look};
 
@@ -25,7 +25,7 @@ const SHOWN: usize = 10;
 /// What the archive of the stack has, and how it is read again.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List what was exported, with its size and where it is
+    /// List what was exported, with its size, where it is, and what became of it
     List(List),
     /// Have S3 make copies of archived objects that can be read for some days
     ///
@@ -131,9 +131,14 @@ impl Tier {
 #[derive(Serialize)]
 struct Export {
     export: String,
-    database: String,
-    snapshot: String,
+    /// The database that was exported.
+    database: Option<String>,
+    /// The job that exported.
+    job: Option<String>,
+    snapshot: Option<String>,
     taken: Option<String>,
+    /// `exported`, or how far the run of a job is.
+    state: String,
     objects: usize,
     bytes: u64,
     /// The number of objects in each storage class.
@@ -155,6 +160,7 @@ struct Archive {
     session: Session,
     bucket: String,
     manifests: Vec<(String, std::result::Result<Manifest, String>)>,
+    jobs: Jobs,
 }
 
 impl Archive {
@@ -168,7 +174,8 @@ impl Archive {
             return Err(Stop::message("the stack has no archive", "add the section `archive` to its file and run `stack apply`"));
         };
         let manifests = session.hear(archived::manifests(&session.cx, &bucket)).await?;
-        Ok(Archive { session, bucket, manifests })
+        let jobs = session.hear(archived::jobs(&session.cx, &bucket)).await?;
+        Ok(Archive { session, bucket, manifests, jobs })
     }
 
     /// Reads the objects of an export as they are now.
@@ -183,16 +190,7 @@ impl Archive {
         for (key, manifest) in &self.manifests {
             let Ok(manifest) = manifest else {
                 let why = manifest.as_ref().err().cloned().unwrap_or_default();
-                out.push(Export {
-                    export: key.clone(),
-                    database: String::new(),
-                    snapshot: String::new(),
-                    taken: None,
-                    objects: 0,
-                    bytes: 0,
-                    classes: BTreeMap::new(),
-                    wrong: vec![format!("it is no manifest: {why}")],
-                });
+                out.push(Export { wrong: vec![format!("it is no manifest: {why}")], ..Export::without(key.clone()) });
                 continue;
             };
             let states = self.states(&manifest.objects).await?;
@@ -205,8 +203,13 @@ impl Archive {
             out.push(Export {
                 export: manifest.export.clone(),
                 database: manifest.database.clone(),
+                job: manifest.job.clone(),
                 snapshot: manifest.snapshot.clone(),
-                taken: manifest.snapshot_taken.clone(),
+                taken: manifest.snapshot_taken.clone().or_else(|| manifest.run.as_deref().and_then(time)),
+                state: match (&manifest.job, &manifest.run) {
+                    (Some(job), Some(run)) => self.jobs.state(job, run),
+                    _ => "exported".into(),
+                },
                 objects: manifest.objects.len(),
                 bytes: manifest.bytes,
                 classes,
@@ -215,6 +218,45 @@ impl Archive {
         }
         Ok(out)
     }
+
+    /// Returns the newest runs of jobs that have no manifest: what is being exported, failed, or had nothing to export.
+    fn runs(&self) -> Vec<Export> {
+        let of = |manifest: &Manifest| Some((manifest.job.clone()?, manifest.run.clone()?));
+        let listed: BTreeSet<_> = self.manifests.iter().filter_map(|(_, manifest)| of(manifest.as_ref().ok()?)).collect();
+        let newest = self.jobs.newest.iter().filter(|(job, newest)| !listed.contains(&((*job).clone(), newest.run.clone())));
+        newest
+            .map(|(job, newest)| Export {
+                job: Some(job.clone()),
+                taken: time(&newest.run),
+                state: newest.state(),
+                ..Export::without(format!("{job}-{}", newest.run))
+            })
+            .collect()
+    }
+}
+
+impl Export {
+    /// Returns one of which nothing but the name is known.
+    fn without(export: String) -> Export {
+        Export {
+            export,
+            database: None,
+            job: None,
+            snapshot: None,
+            taken: None,
+            state: "unknown".into(),
+            objects: 0,
+            bytes: 0,
+            classes: BTreeMap::new(),
+            wrong: Vec::new(),
+        }
+    }
+}
+
+/// Returns the time in the name of a run, `20261101t060000z`, as others are shown.
+fn time(run: &str) -> Option<String> {
+    let time = jiff::civil::DateTime::strptime("%Y%m%dt%H%M%Sz", run).ok()?;
+    Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// Returns how an object differs from what its manifest says. An ETag says nothing where the object was copied.
@@ -238,7 +280,8 @@ fn differs(was: &Listed, is: Option<&State>) -> Option<String> {
 
 async fn list(file: &StackFile, aws: &Aws, json: bool, color: Color) -> Result {
     let archive = Archive::of(file, aws, color).await?;
-    let exports = archive.exports().await?;
+    let mut exports = archive.exports().await?;
+    exports.extend(archive.runs());
     if json {
         ui::out(&session::json(&exports)?)?;
         return Ok(Exit::Ok);
@@ -250,10 +293,11 @@ async fn list(file: &StackFile, aws: &Aws, json: bool, color: Color) -> Result {
     let row = |one: &Export| {
         let classes: Vec<String> = one.classes.iter().map(|(class, count)| format!("{count} {class}")).collect();
         let taken = one.taken.clone().unwrap_or_default();
-        vec![one.database.clone(), taken, ui::size(one.bytes), classes.join(", "), one.export.clone()]
+        let of = one.database.as_ref().or(one.job.as_ref()).cloned().unwrap_or_default();
+        vec![of, taken, ui::size(one.bytes), classes.join(", "), one.export.clone(), one.state.clone()]
     };
     let rows: Vec<Vec<String>> = exports.iter().map(row).collect();
-    ui::out(&ui::table(&Look::stdout(color), &["DATABASE", "TAKEN", "SIZE", "OBJECTS", "EXPORT"], &rows))?;
+    ui::out(&ui::table(&Look::stdout(color), &["OF", "TAKEN", "SIZE", "OBJECTS", "EXPORT", "STATE"], &rows))?;
     for one in exports.iter().filter(|one| !one.wrong.is_empty()) {
         let wrong = ui::count(one.wrong.len(), "problem");
         archive.session.say(&format!("{}: {wrong}: {}. `stack archive verify` names all.", one.export, one.wrong[0]))?;
@@ -392,6 +436,12 @@ mod tests {
         assert!(text("DEEP_ARCHIVE", Tier::Standard).starts_with("no price is known"));
         assert!(price("eu-west-1", Tier::Standard, "GLACIER", (1, 1)).starts_with("no price is known"));
         assert_eq!(Tier::Expedited.lasts("DEEP_ARCHIVE"), None);
+    }
+
+    #[test]
+    fn the_time_of_a_run_is_its_name() {
+        assert_eq!(time("20261101t060000z").as_deref(), Some("2026-11-01T06:00:00Z"));
+        assert_eq!(time("monday"), None);
     }
 
     #[test]

@@ -127,7 +127,9 @@ impl Freezer<'_> {
         let cx = &self.session.cx;
         let services = stack.services.keys().map(|name| (name.to_string(), vec!["services", name.as_str(), "image"]));
         // A name of a service has no dot.
-        let all = services.chain([("clone.sanitize".to_owned(), vec!["clone", "sanitize", "image"])]);
+        let jobs = stack.archive.iter().flat_map(|archive| archive.jobs.keys());
+        let jobs = jobs.map(|name| (format!("archive.jobs.{name}"), vec!["archive", "jobs", name.as_str(), "image"]));
+        let all = services.chain(jobs).chain([("clone.sanitize".to_owned(), vec!["clone", "sanitize", "image"])]);
         for name in stack.resources.get(TaskDefinition::KIND).into_iter().flat_map(|all| all.keys()) {
             let text = format!("Not copied: the images of `resources.{}.{name}`.", TaskDefinition::KIND);
             ui::err(&ui::note(&text, &self.look))?;

@@ -71,7 +71,8 @@ const CREATES: &[(&str, &str)] = &[
     (
         "archive",
         "a bucket with its policy for exports of databases, two roles, a Lambda function with its log group, two EventBridge rules and \
-         permissions; a lifecycle rule in each of `buckets` ([archive.md](archive.md))",
+         permissions; a lifecycle rule in each of `buckets`; for `jobs` a Lambda function with its role, log group, two rules and permissions, \
+         and for each of them a task definition with two roles, a log group, a rule and a permission ([archive.md](archive.md))",
     ),
     (
         "budget",
@@ -245,7 +246,8 @@ fn word(root: &Value, schema: &Value) -> String {
         return list(all.iter().map(|one| &one["const"]).collect());
     }
     if let Some(all) = schema["enum"].as_array() {
-        return list(all.iter().collect());
+        // What may be left out may also be written as nothing.
+        return list(all.iter().filter(|value| !value.is_null()).collect());
     }
     let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or_default();
     let format = schema["format"].as_str().unwrap_or_default();

@@ -52,6 +52,7 @@ const NAMED: &[&str] = &[
     "databases",
     "environments",
     "groups",
+    "jobs",
     "keys",
     "moved",
     "parameters",

@@ -11,7 +11,7 @@ use super::scalar::{Scalar, SecretArn};
 use super::values::{Duration, Retention};
 
 /// An image as a regular expression: no spaces, and no `$` but in references. Its whole syntax is checked for sense.
-const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
+pub(crate) const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
 
 /// A service: containers on Fargate. With a `port` it accepts requests; without one it is a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

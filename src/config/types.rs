@@ -195,10 +195,15 @@ impl Stack {
     /// Returns the first name of a service, before all renames in `moved`. Its container has that name, which AWS cannot change
     /// without another service.
     pub fn first_name<'a>(&'a self, service: &'a str) -> &'a str {
-        let mut name = service;
+        self.first_name_in("services.", service)
+    }
+
+    /// Returns the first name of what is in a section, `services.`, before all renames in `moved`.
+    pub fn first_name_in<'a>(&'a self, section: &str, named: &'a str) -> &'a str {
+        let mut name = named;
         for _ in &self.moved {
-            let before = self.moved.iter().find(|(_, to)| to.strip_prefix("services.") == Some(name));
-            match before.and_then(|(from, _)| from.strip_prefix("services.")) {
+            let before = self.moved.iter().find(|(_, to)| to.strip_prefix(section) == Some(name));
+            match before.and_then(|(from, _)| from.strip_prefix(section)) {
                 Some(from) => name = from,
                 None => break,
             }

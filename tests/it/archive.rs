@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::proxy::counts;
 use crate::support::stacks::root;
-use crate::support::subject::Subject;
+use crate::support::subject::{Subject, edit};
 
 const STACK: &str = r#"
 stack: shop
@@ -173,4 +173,123 @@ fn a_lock_needs_consent_and_keeps_the_bucket() {
     assert_ne!(ended.code, Some(0));
     assert!(ended.words().contains("its lock (compliance) keeps for 365 days"), "{}", ended.stderr);
     assert_eq!(bucket(&s, "result = [v['Key'] for v in s3.list_object_versions(Bucket=name)['Versions']]"), json!(["exports/x"]));
+}
+
+const JOBS: &str = r#"
+stack: shop
+region: us-east-1
+alarms: off
+network: { zones: 2, nat: none }
+keys: { main: {} }
+services:
+  worker: { image: "worker:1", public: true }
+archive:
+  databases: []
+  jobs:
+    orders: { service: worker, command: [sh, -c, "sleep 1; exit 0"] }
+"#;
+
+/// Calls the function in AWS as its rule would at this time, and returns what it raised.
+fn begin(s: &Subject, time: &str) -> Value {
+    let script = r#"
+import json
+transformer = client("events").list_targets_by_rule(Rule="shop-archive-job-orders")["Targets"][0]["InputTransformer"]
+assert transformer["InputPathsMap"] == {"start": "$.time"}, transformer
+event = transformer["InputTemplate"].replace("<start>", json.dumps(args))
+answer = client("lambda").invoke(FunctionName="shop-archive-jobs", Payload=event.encode())
+result = json.load(answer["Payload"]) if "FunctionError" in answer else None
+"#;
+    s.account.boto3(script, &json!(time))
+}
+
+/// Looks at the tasks of the job, which stop when someone does, until the bucket has an object, and returns that.
+fn until_there(s: &Subject, key: &str) -> Value {
+    let script = r#"
+import json, time
+ecs, s3 = client("ecs"), client("s3")
+name = next(b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("shop-archive-"))
+for _ in range(600):
+    arns = [a for state in ("RUNNING", "STOPPED") for a in ecs.list_tasks(cluster="shop", desiredStatus=state, family="shop-archive-job-orders")["taskArns"]]
+    ecs.describe_tasks(cluster="shop", tasks=arns or ["x"])
+    if s3.list_objects_v2(Bucket=name, Prefix=args).get("Contents"):
+        result = json.load(s3.get_object(Bucket=name, Key=args)["Body"])
+        break
+    time.sleep(0.1)
+else:
+    raise AssertionError(args + " does not come: " + s3.get_object(Bucket=name, Key="jobs/orders.json")["Body"].read().decode())
+"#;
+    s.account.boto3(script, &json!(key))
+}
+
+#[test]
+fn a_job_exports_and_then_removes_what_is_confirmed() {
+    let s = Subject::new(JOBS);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(begin(&s, "2026-11-01T06:00:00Z"), Value::Null);
+    let listed = s.place.stack(&["archive", "list", "s.yaml", "--json"]).ok().json();
+    assert_eq!((&listed[0]["job"], &listed[0]["state"]), (&json!("orders"), &json!("exporting")));
+    let order = r#"
+tasks = client("ecs").describe_tasks(cluster="shop", tasks=client("ecs").list_tasks(cluster="shop", family="shop-archive-job-orders")["taskArns"])["tasks"]
+result = [[t["startedBy"][:8], {e["name"]: e["value"] for e in t["overrides"]["containerOverrides"][0]["environment"]}] for t in tasks]
+"#;
+    let bucket_of = bucket(&s, "result = name");
+    let variables = json!({"STACK_ARCHIVE_STEP": "export", "STACK_ARCHIVE_RUN": "20261101t060000z", "STACK_ARCHIVE_BUCKET": bucket_of,
+        "STACK_ARCHIVE_PREFIX": "exports/orders/20261101t060000z/"});
+    // As the task would.
+    bucket(
+        &s,
+        "result = s3.put_object(Bucket=name, Key='exports/orders/20261101t060000z/orders.csv', Body=b'1,2', ChecksumAlgorithm='SHA256')['VersionId']",
+    );
+    assert_eq!(s.account.boto3(order, &Value::Null), json!([["archive-", variables]]));
+    assert_eq!(bucket(&s, "result = s3.list_objects_v2(Bucket=name, Prefix='manifests/')['KeyCount']"), json!(0));
+    // ECS says that the task has stopped, and everything else follows from that.
+    let manifest = until_there(&s, "manifests/orders/20261101t060000z.json");
+    assert_eq!((&manifest["job"], &manifest["bytes"]), (&json!("orders"), &json!(3)));
+    let removed = until_there(&s, "removed/orders/20261101t060000z.json");
+    assert_eq!(removed["manifest"], "manifests/orders/20261101t060000z.json");
+    assert_ne!(removed["task"], manifest["task"]);
+
+    let list = s.place.stack(&["archive", "list", "s.yaml"]).ok();
+    assert!(list.stdout.contains("orders-20261101t060000z") && list.stdout.contains("removed"), "{}", list.stdout);
+    let listed = s.place.stack(&["archive", "list", "s.yaml", "--json"]).ok().json();
+    assert_eq!((&listed[0]["taken"], &listed[0]["state"]), (&json!("2026-11-01T06:00:00Z"), &json!("removed")));
+    s.place.stack(&["archive", "verify", "s.yaml"]).ok();
+    let readable = s.place.stack(&["archive", "restore", "s.yaml", "orders-20261101t060000z", "--yes"]).ok();
+    assert!(readable.words().contains("1 object: can be read as they are"), "{}", readable.stderr);
+
+    // An edit of the job is nothing else's, and a task that fails is told with its exit code.
+    let rules = ["archive-job-orders", "archive-jobs", "archive-jobs-stopped"].map(|rule| format!("update events.rule/{rule}"));
+    let mut expected = vec!["update ecs.task_definition/archive-job-orders"];
+    expected.extend(rules.iter().map(String::as_str));
+    edit(&s, "exit 0", "exit 3", &expected);
+    edit(&s, "exit 3\"]", "exit 3\"], schedule: weekly", &["update events.rule/archive-job-orders"]);
+    assert_eq!(begin(&s, "2026-12-01T06:00:00Z"), Value::Null);
+    s.account.boto3(
+        r#"
+import time
+ecs = client("ecs")
+while arns := ecs.list_tasks(cluster="shop", family="shop-archive-job-orders")["taskArns"]:
+    ecs.describe_tasks(cluster="shop", tasks=arns)
+    time.sleep(0.1)
+"#,
+        &Value::Null,
+    );
+    let raised = begin(&s, "2026-12-01T06:00:00Z");
+    assert!(raised["errorMessage"].as_str().unwrap().contains("export of 20261201t060000z has failed: exit code 3"), "{raised}");
+    let listed = s.place.stack(&["archive", "list", "s.yaml", "--json"]).ok().json();
+    assert!(listed[1]["state"].as_str().unwrap().starts_with("export failed: exit code 3"), "{listed}");
+
+    let text = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
+    s.place.file("s.yaml", text.split("archive:\n").next().unwrap());
+    let agreed = ["s3.bucket/archive", "logs.log_group/archive-jobs", "logs.log_group/archive-job-orders"];
+    let agreed: Vec<&str> = agreed.iter().flat_map(|key| ["--allow-delete", key]).collect();
+    s.place.stack(&[&["apply", "s.yaml", "--yes"], agreed.as_slice()].concat()).ok();
+    s.assert_in_step();
+    let left = r#"
+names = [f["FunctionName"] for f in client("lambda").list_functions()["Functions"]] + client("ecs").list_task_definition_families(status="ACTIVE")["families"]
+names += [r["Name"] for r in client("events").list_rules()["Rules"]] + [r["RoleName"] for r in client("iam").list_roles()["Roles"]]
+result = [name for name in names if "archive" in name]
+"#;
+    assert_eq!(s.account.boto3(left, &Value::Null), json!([]));
 }

@@ -1,6 +1,6 @@
 //! Objects in archives: manifests of what was exported, the state of each object, and temporary copies that can be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::types::{ChecksumMode, GlacierJobParameters, RestoreRequest, Tier};
 use serde::{Deserialize, Serialize};
@@ -11,18 +11,29 @@ use crate::aws::Cx;
 use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Error, Result};
 
-/// Where the function of the archive writes manifests: see `src/blueprint/archive.py`.
+/// Where the functions of the archive write manifests: see `src/blueprint/archive.py` and `archive_jobs.py`.
 const MANIFESTS: &str = "manifests/";
+/// Where that of the jobs notes what it had removed, and where each job is.
+const REMOVED: &str = "removed/";
+const JOBS: &str = "jobs/";
 
-/// What was exported at one time, as the function of the archive wrote it.
+/// What was exported at one time, as a function of the archive wrote it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Manifest {
-    /// The database, by its name in the file.
-    pub database: String,
+    /// The database, by its name in the file. None where a job exported.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// The job that exported, by its name in the file.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// The run of the job.
+    #[serde(default)]
+    pub run: Option<String>,
     /// The name of the export.
     pub export: String,
-    /// The ARN of the snapshot.
-    pub snapshot: String,
+    /// The ARN of the snapshot. None where a job exported.
+    #[serde(default)]
+    pub snapshot: Option<String>,
     /// When its data was taken.
     #[serde(default)]
     pub snapshot_taken: Option<String>,
@@ -57,6 +68,66 @@ impl Manifest {
         let lines: String = self.objects.iter().map(|one| format!("{}\n{}\n{}\n", one.key, one.size, one.etag)).collect();
         let digest: String = Sha256::digest(lines.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         digest == self.digest
+    }
+}
+
+/// Where a job is in its newest run, as its function noted it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Progress {
+    /// The run.
+    pub run: String,
+    /// What is done, or was done last: `export`, `remove` or `done`.
+    pub step: String,
+    /// Whether the run exported nothing.
+    #[serde(default)]
+    pub empty: bool,
+    /// How the task of the step ended. None as long as it runs.
+    #[serde(default)]
+    pub ended: Option<Ended>,
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ended {
+    /// Whether it did what it was to do.
+    pub ok: bool,
+    /// What ECS says of its end.
+    #[serde(default)]
+    pub reason: String,
+}
+
+impl Progress {
+    /// Returns the state in words.
+    pub fn state(&self) -> String {
+        let failed = self.ended.as_ref().filter(|ended| !ended.ok).map(|ended| ended.reason.as_str());
+        match (self.step.as_str(), failed) {
+            ("export", None) => "exporting".into(),
+            ("export", Some(why)) => format!("export failed: {why}"),
+            ("remove", None) => "removing".into(),
+            ("remove", Some(why)) => format!("exported; removal failed: {why}"),
+            _ if self.empty => "nothing to export".into(),
+            _ => "removed".into(),
+        }
+    }
+}
+
+/// Where jobs are.
+#[derive(Clone, Debug, Default)]
+pub struct Jobs {
+    /// The newest run of each job, by its name.
+    pub newest: BTreeMap<String, Progress>,
+    /// The runs of which the database has nothing any more: job and run.
+    pub removed: BTreeSet<(String, String)>,
+}
+
+impl Jobs {
+    /// Returns the state of a run that has a manifest, in words.
+    pub fn state(&self, job: &str, run: &str) -> String {
+        if self.removed.contains(&(job.to_owned(), run.to_owned())) {
+            return "removed".into();
+        }
+        let newest = self.newest.get(job).filter(|newest| newest.run == run && newest.step != "done");
+        newest.map_or_else(|| "exported".into(), Progress::state)
     }
 }
 
@@ -115,6 +186,25 @@ pub async fn manifests(cx: &Cx, bucket: &str) -> Result<Vec<(String, std::result
     for key in objects::list(cx, bucket, MANIFESTS).await?.into_keys() {
         let bytes = objects::bytes(cx, bucket, &key).await?;
         out.push((key, serde_json::from_slice(&bytes).map_err(|e| e.to_string())));
+    }
+    Ok(out)
+}
+
+/// Reads where the jobs of an archive are. What is not readable as that is left out.
+///
+/// # Errors
+/// When S3 cannot be asked, or refuses.
+pub async fn jobs(cx: &Cx, bucket: &str) -> Result<Jobs> {
+    let named = |key: &str, prefix: &str| Some(key.strip_prefix(prefix)?.strip_suffix(".json")?.to_owned());
+    let mut out = Jobs::default();
+    for key in objects::list(cx, bucket, REMOVED).await?.into_keys() {
+        let run = named(&key, REMOVED).and_then(|rest| rest.split_once('/').map(|(job, run)| (job.to_owned(), run.to_owned())));
+        out.removed.extend(run);
+    }
+    for key in objects::list(cx, bucket, JOBS).await?.into_keys() {
+        let Some(job) = named(&key, JOBS) else { continue };
+        let progress = serde_json::from_slice(&objects::bytes(cx, bucket, &key).await?);
+        out.newest.extend(progress.ok().map(|progress| (job, progress)));
     }
     Ok(out)
 }
@@ -197,15 +287,29 @@ mod tests {
         // As `digest` in archive.py makes it of this list.
         let digest = "8b6e6a2b6a05c6ba2b0b5ef1fa4ee3f4b9de5cf0ac8a0b0f7b0a3d4b9d0f5f9f";
         let made = |digest: &str| Manifest {
-            database: "main".into(),
+            database: Some("main".into()),
+            job: None,
+            run: None,
             export: "x".into(),
-            snapshot: "s".into(),
+            snapshot: Some("s".into()),
             snapshot_taken: None,
             bytes: 1,
             objects: vec![object.clone()],
             digest: digest.into(),
         };
         assert!(made(DIGEST).is_whole() && !made(digest).is_whole());
+    }
+
+    #[test]
+    fn a_run_is_where_its_job_is() {
+        let progress = |text: &str| serde_json::from_str::<Progress>(text).unwrap();
+        let failed = r#"{"run": "2", "step": "remove", "attempt": 1, "by": "2", "ended": {"ok": false, "exit": 3, "reason": "exit code 3"}}"#;
+        assert_eq!(progress(r#"{"run": "1", "step": "export", "asked": "x"}"#).state(), "exporting");
+        assert_eq!(progress(&failed.replace("remove", "export")).state(), "export failed: exit code 3");
+        assert_eq!(progress(r#"{"run": "1", "step": "done", "empty": true}"#).state(), "nothing to export");
+        let jobs = Jobs { newest: [("a".into(), progress(failed))].into(), removed: [("a".into(), "1".into())].into() };
+        assert_eq!((jobs.state("a", "1"), jobs.state("a", "0")), ("removed".into(), "exported".into()));
+        assert_eq!(jobs.state("a", "2"), "exported; removal failed: exit code 3");
     }
 
     /// Of `a\n1\ne\n`.

@@ -3,9 +3,12 @@
 use super::super::diagnostic::{Diagnostic, short};
 use super::super::suggest;
 use super::super::values::{Duration, arn};
-use super::Checks;
+use super::{Checks, limits};
 
 const DAY: u64 = 86_400;
+/// The most jobs: EventBridge gives one target at most 8,192 characters, in which all of them are described
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html>).
+const JOBS: usize = 10;
 /// The most days of a default retention
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>).
 const MOST: u64 = 36_500;
@@ -54,8 +57,49 @@ pub(super) fn archive(checks: &mut Checks<'_>) {
             );
         }
     }
+    jobs(checks);
     let exports = archive.databases.as_ref().map_or(!checks.stack.databases.is_empty(), |names| !names.is_empty());
-    key(checks, archive.key.as_deref(), exports);
+    key(checks, archive.key.as_deref(), exports, !archive.jobs.is_empty());
+}
+
+/// Checks each job: that its service exists, that Fargate offers its size, and that it is told from databases, beside whose exports its own
+/// are kept.
+fn jobs(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    let Some(archive) = &stack.archive else { return };
+    if archive.jobs.len() > JOBS {
+        let message = format!("the archive has {} jobs, and EventBridge can describe {JOBS} to a function", archive.jobs.len());
+        let help = "let one job archive several tables";
+        checks.at_key("archive.jobs", "too many", Diagnostic::error("too-many-jobs", message).help(help));
+    }
+    for (name, job) in &archive.jobs {
+        let path = format!("archive.jobs.{name}");
+        if stack.databases.contains_key(name) {
+            let message = format!("the job `{name}` has the name of a database, whose exports would be kept in the same place");
+            checks.at_key(&path, "taken", Diagnostic::error("taken", message).help("give the job another name"));
+        }
+        let role = format!("{}-archive-job-{name}-exec", checks.prefix);
+        limits::too_long(checks, &path, "the role", &role, 64, "the name of the job or the stack");
+        let Some(service) = stack.services.get(&job.service) else {
+            let known: Vec<&str> = stack.services.keys().map(|name| name.as_str()).collect();
+            let help = suggest::help(job.service.as_str(), known, "the services are")
+                .unwrap_or_else(|| "add it to `services`: a job runs in a task like those of a service".into());
+            let message = format!("the service `{}` does not exist", short(job.service.as_str()));
+            let diagnostic = Diagnostic::error("unknown-reference", message).help(help);
+            checks.at(&format!("{path}.service"), "not in this file", diagnostic);
+            continue;
+        };
+        let like = job.like(service);
+        if let Err(near) = limits::pair(like.cpu, like.memory) {
+            let own = [("memory", job.memory), ("cpu", job.cpu)].into_iter().find(|(_, own)| own.is_some());
+            // What the service says is reported there.
+            if let Some((key, _)) = own {
+                let message = format!("Fargate does not offer `cpu: {}` with `memory: {}`", like.cpu, like.memory);
+                let diagnostic = Diagnostic::error("no-such-size", message).help(near);
+                checks.at(&format!("{path}.{key}"), "not a valid pair", diagnostic);
+            }
+        }
+    }
 }
 
 /// Checks a time in whole days.
@@ -70,12 +114,13 @@ fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64) {
     checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}d`")));
 }
 
-fn key(checks: &mut Checks<'_>, key: Option<&str>, exports: bool) {
+fn key(checks: &mut Checks<'_>, key: Option<&str>, exports: bool, jobs: bool) {
     let known: Vec<String> = checks.stack.keys.keys().map(|name| format!("keys.{name}")).collect();
     match key {
-        None if !exports || known.iter().any(|name| name == "keys.main") => {}
+        None if !(exports || jobs) || known.iter().any(|name| name == "keys.main") => {}
         None => {
-            let message = "exports of databases need a KMS key of their own account, and none is named";
+            let what = if exports { "exports of databases need" } else { "what jobs export needs" };
+            let message = format!("{what} a KMS key of the account, and none is named");
             let help = "add `keys: { main: {} }`, or name one with `key`";
             checks.at("archive", "no `key`", Diagnostic::error("missing-key", message).help(help));
         }

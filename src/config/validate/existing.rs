@@ -55,10 +55,12 @@ fn network(checks: &mut Checks<'_>) {
 
 fn images(checks: &mut Checks<'_>) {
     let stack = checks.stack;
-    for (name, service) in &stack.services {
-        let Some(rest) = service.image.strip_prefix("existing.repositories.") else { continue };
+    let services = stack.services.iter().map(|(name, service)| (format!("services.{name}.image"), &service.image));
+    let jobs = stack.archive.iter().flat_map(|archive| &archive.jobs);
+    let jobs = jobs.filter_map(|(name, job)| Some((format!("archive.jobs.{name}.image"), job.image.as_ref()?)));
+    for (path, image) in services.chain(jobs) {
+        let Some(rest) = image.strip_prefix("existing.repositories.") else { continue };
         let (repository, tag) = rest.split_at(rest.find([':', '@']).unwrap_or(rest.len()));
-        let path = format!("services.{name}.image");
         if !stack.existing.repositories.contains_key(repository) {
             let message = format!("`{path}` is from `existing.repositories.{}`, which does not exist", short(repository));
             let known = stack.existing.repositories.keys().map(|name| name.as_str());
@@ -73,7 +75,7 @@ fn images(checks: &mut Checks<'_>) {
                 &path,
                 "no tag",
                 Diagnostic::warning("no-tag", format!("`{path}` has no tag, so it means `latest`, which can change at any time"))
-                    .help(format!("write `{}:TAG`", service.image)),
+                    .help(format!("write `{image}:TAG`")),
             );
         }
     }

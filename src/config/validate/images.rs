@@ -28,6 +28,16 @@ pub(super) fn images(checks: &mut Checks<'_>) {
         filled_in(checks, &path, &texts);
         size(checks, &path, texts.bytes());
     }
+    for (name, job) in stack.archive.iter().flat_map(|archive| &archive.jobs) {
+        let path = format!("archive.jobs.{name}");
+        if let Some(own) = &job.image {
+            image(checks, &format!("{path}.image"), own);
+        }
+        // What it has of its service is reported there.
+        let entrypoint = stack.services.get(&job.service).and_then(|service| job.like(service).entrypoint);
+        let command = job.command.clone();
+        filled_in(checks, &path, &Texts { command, entrypoint: entrypoint.unwrap_or_default(), ..Texts::default() });
+    }
     for (name, definition) in stack.resources.get("ecs.task_definition").into_iter().flatten() {
         let path = format!("resources.ecs.task_definition.{name}");
         let containers = definition.get("containers").and_then(|c| c.as_array());

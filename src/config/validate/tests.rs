@@ -364,3 +364,30 @@ fn what_a_task_carries_is_said_once() {
     let never = of("");
     assert!(never.contains("`capacity.web` does not say what a task carries") && never.contains(":5:3"), "{never}");
 }
+
+#[test]
+fn a_job_is_of_a_service_and_told_from_databases() {
+    let text = |jobs: &str, keys: &str| {
+        format!(
+            "stack: a\nregion: us-east-1\n{keys}services: {{web: {{image: i}}}}\ndatabases: {{main: {{engine: postgres, version: '16'}}}}\narchive:\n  databases: []\n  jobs: {{{jobs}}}\n"
+        )
+    };
+    let keys = "keys: {main: {}}\n";
+    assert!(loaded(&text("orders: {service: web, command: [a], cpu: 512, memory: 1024}", keys)).warnings.is_empty());
+    for (jobs, keys, says) in [
+        ("orders: {service: wbe, command: [a]}", keys, vec!["the service `wbe` does not exist", "did you mean `web`?"]),
+        ("main: {service: web, command: [a]}", keys, vec!["`main` has the name of a database", "taken"]),
+        ("orders: {service: web, command: [a], memory: 1536}", keys, vec!["does not offer `cpu: 256` with `memory: 1536`"]),
+        ("orders: {service: web, command: []}", keys, vec!["archive.jobs.orders.command"]),
+        ("orders: {service: web, command: [a], schedule: hourly}", keys, vec!["write `daily`, `weekly`, `monthly`"]),
+        ("orders: {service: web, command: ['${A}']}", keys, vec!["`archive.jobs.orders.command[0]` contains `${A}`"]),
+        ("orders: {service: web, command: [a], image: existing.repositories.x:1}", keys, vec!["`existing.repositories.x`"]),
+        ("orders: {service: web, command: [a]}", "", vec!["what jobs export needs a KMS key"]),
+    ] {
+        let said = refused(&text(jobs, keys), None);
+        assert!(says.iter().all(|words| said.contains(words)), "{jobs}: {said}");
+    }
+    let many: Vec<String> = (0..11).map(|n| format!("j{n}: {{service: web, command: [a]}}")).collect();
+    let said = refused(&text(&many.join(", "), keys), None);
+    assert!(said.contains("the archive has 11 jobs") && said.contains("too-many-jobs"), "{said}");
+}
