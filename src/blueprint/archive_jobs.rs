@@ -264,6 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn a_job_changes_nothing_but_what_is_its_own() {
+        let job = json!({"service": "web", "command": ["./archive"]});
+        let (before, after) = (graph(&stack(&json!({}))), graph(&stack(&json!({"jobs": {"orders": job}}))));
+        for node in before.nodes() {
+            assert_eq!(after.get(&node.key).unwrap().desired, node.desired, "{}", node.key);
+        }
+        let added: Vec<String> =
+            after.nodes().filter(|node| before.get(&node.key).is_none()).map(|node| node.key.name.clone()).collect();
+        assert!(added.iter().all(|name| name.contains("archive-job")), "{added:?}");
+        assert!(added.iter().any(|name| name == "function-archive-jobs-errors"), "its failures are told: {added:?}");
+    }
+
+    #[test]
+    fn a_job_that_is_renamed_keeps_its_family() {
+        let mut stack = orders(&json!({}));
+        stack["moved"] = json!({"archive.jobs.old": "archive.jobs.orders"});
+        let policies = desired(&graph(&stack), "iam.role", "archive-jobs")["policies"]["tasks"].to_string();
+        assert!(policies.contains("task-definition/a-archive-job-old:*"), "{policies}");
+    }
+
+    #[test]
     fn both_functions_describe_objects_alike() {
         let part =
             |code: &str| code.split_once("\ndef look(").and_then(|(_, rest)| Some(rest.split_once("\n\n\ndef ")?.0.to_owned()));

@@ -225,13 +225,17 @@ network: {{ zones: 2, nat: none }}
 services:
   web: {{ image: "127.0.0.1:{port}/team/web@{digest}", port: 80, public: true, count: 1, routes: ["/*"] }}
   api: {{ image: "{ours}", public: true, count: 1 }}
+keys: {{ main: {{}} }}
+archive: {{ jobs: {{ old: {{ service: web, command: [a], image: "{ours}" }} }} }}
 environments: {{ production: {{}} }}
 "#
     );
     std::fs::write(s.place.path().join("s.yaml"), file).unwrap();
     s.place.stack(&["apply", "s.yaml", "--env", "production", "--yes"]).ok();
     let frozen = s.place.stack(&[FREEZE, &["--images", "copy"]].concat()).ok();
-    assert!(frozen.words().contains("Copying the image of `api`"), "{}", frozen.stderr);
+    for of in ["api", "archive.jobs.old"] {
+        assert!(frozen.words().contains(&format!("Copying the image of `{of}`")), "{}", frozen.stderr);
+    }
     let text = std::fs::read_to_string(s.place.path().join("p.yaml")).unwrap();
     let registry = ours.split('/').next().unwrap();
     let (_, digest_of_ours) = ours.split_once('@').unwrap();
@@ -259,14 +263,14 @@ result = [whole(digest) for digest in args]
     assert_eq!(sizes, json!([[[(10 << 20) + 5, 14], [1000, 14]], [15, 2]]));
     let kept = listed(&s);
     let of: Vec<&str> = kept.iter().map(|one| one["kind"].as_str().unwrap()).collect();
-    assert_eq!(of, ["image", "image"], "{kept:?}");
+    assert_eq!(of, ["image", "image", "image"], "{kept:?}");
     assert!(kept.iter().all(|one| one["of"].as_str().unwrap().starts_with("shop/production/")), "{kept:?}");
     let table = s.place.stack(&["frozen", "list", "--region", "us-east-1"]).ok().stdout;
     assert!(table.contains("stack-frozen/shop:production.") && table.contains(".web"), "{table}");
 
     s.place.stack(&["thaw", "p.yaml", "--to", "rehearsal", "--plan"]).ok();
     assert!(
-        s.place.stack(&["frozen", "prune", "shop", "--region", "us-east-1", "--yes"]).ok().words().contains("2 images deleted.")
+        s.place.stack(&["frozen", "prune", "shop", "--region", "us-east-1", "--yes"]).ok().words().contains("3 images deleted.")
     );
     assert_eq!(listed(&s), Vec::<Value>::new());
     let left = s
