@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 # The objects that are looked at at once.
 AT_ONCE = 16
 # For how long ECS surely knows a client token and a task: an hour after the task has stopped, which can be at once
-# (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html).
-KNOWN = datetime.timedelta(minutes=50)
+# (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html). A call of this function lasts up to 15 minutes of it.
+KNOWN = datetime.timedelta(minutes=40)
 # How often a call begins again when another one was faster.
 TRIES = 5
 
