@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Clients, spelling};
 use crate::aws::call::clients::Services;
-use crate::aws::control::Control;
+use crate::aws::control::{Control, account};
 use crate::aws::spelling::Wrong;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine;
@@ -68,7 +68,7 @@ pub fn registry() -> engine::Registry<Clients> {
 
 /// Returns every control that objects can be held to.
 pub fn controls() -> impl Iterator<Item = &'static Control> {
-    wings().flat_map(|wing| wing.controls)
+    wings().flat_map(|wing| wing.controls).chain(account::CONTROLS)
 }
 
 /// Returns what calls must know about the services.

@@ -339,6 +339,13 @@ mod tests {
         "cloudwatch:GetMetricData",
         // What `stack cost --actual` asks, for a cent each time.
         "ce:GetCostAndUsage",
+        // What `stack check --account` asks.
+        "cloudtrail:GetEventSelectors",
+        "ec2:GetEbsEncryptionByDefault",
+        "iam:GetAccountPasswordPolicy",
+        "iam:GetAccountSummary",
+        "iam:GetCredentialReport",
+        "iam:ListVirtualMFADevices",
         // What `stack freeze` and `stack frozen` ask.
         "ecr:GetAuthorizationToken",
         "ecr:ListTagsForResource",

@@ -181,6 +181,60 @@ fn what_someone_changed_is_found_in_what_runs() {
     s.place.stack(DESTROY).ok();
 }
 
+/// The account: who may sign in how, and what it says of everybody.
+#[test]
+fn the_account_is_held_to_controls_when_asked() {
+    let s = Subject::new(LIVE);
+    s.apply();
+    let account = |more: &[&str]| s.place.stack(&[&["check", "s.yaml", "--live", "--account", "--json"], more].concat()).json();
+    let of_account = |json: &Value| -> Vec<String> {
+        let all = found(json).into_iter().filter(|(_, object)| object.starts_with("account.settings/"));
+        all.map(|(id, _)| id).collect()
+    };
+    let setup = r#"
+iam, trail, s3 = client("iam"), client("cloudtrail"), client("s3")
+iam.create_user(UserName="bob")
+iam.create_login_profile(UserName="bob", Password="Correct-Horse-1")
+iam.update_account_password_policy(MinimumPasswordLength=6, RequireNumbers=True)
+result = None
+"#;
+    s.account.boto3(setup, &Value::Null);
+    let before = account(&[]);
+    let ids = of_account(&before);
+    for id in ["IAM.5", "IAM.7", "EC2.7", "CloudTrail.1"] {
+        assert!(ids.iter().any(|one| one == id), "{id}: {ids:?}");
+    }
+    let what = |json: &Value, id: &str| -> String {
+        let one = json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == id).unwrap();
+        one["what"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(what(&before, "IAM.5"), "`bob` has a password and no MFA device");
+    let missing = "passwords need not have an upper-case letter, a lower-case letter, a symbol, 8 characters";
+    assert_eq!(what(&before, "IAM.7"), missing);
+    // Only when asked, and only with what runs.
+    assert_eq!(found(&s.place.stack(&["check", "s.yaml", "--live", "--json"]).json()), pairs(&[]));
+    s.place.stack(&["check", "s.yaml", "--account"]).exits(2);
+
+    let mended = r#"
+iam, trail, s3 = client("iam"), client("cloudtrail"), client("s3")
+iam.delete_login_profile(UserName="bob")
+iam.update_account_password_policy(MinimumPasswordLength=14, RequireNumbers=True, RequireSymbols=True,
+                                   RequireUppercaseCharacters=True, RequireLowercaseCharacters=True)
+client("ec2").enable_ebs_encryption_by_default()
+s3.create_bucket(Bucket="trails-of-" + args)
+trail.create_trail(Name="all", S3BucketName="trails-of-" + args, IsMultiRegionTrail=True)
+trail.put_event_selectors(TrailName="all", EventSelectors=[{"ReadWriteType": "All", "IncludeManagementEvents": True}])
+trail.start_logging(Name="all")
+result = None
+"#;
+    s.account.boto3(mended, &json!(s.account.id));
+    let after = of_account(&account(&[]));
+    for id in ["IAM.5", "IAM.7", "EC2.7", "CloudTrail.1"] {
+        assert!(!after.iter().any(|one| one == id), "{id}: {after:?}");
+    }
+    s.place.stack(DESTROY).ok();
+}
+
 /// Rules of the user's own, which the file names or the command line; their tests, and what the file accepts.
 #[test]
 fn rules_of_ones_own_are_checked() {

@@ -4,6 +4,7 @@
 //! the same structs that a file is expanded into and that AWS is read into, so one check holds both to it.
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.html>
 
+pub mod account;
 pub mod policies;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,8 @@ pub enum Level {
     Basic,
     /// For what people depend on: it costs more, or makes deleting harder.
     Production,
+    /// When the account is looked at, too.
+    Account,
     /// Only when all controls are asked for: it costs much, needs the application's support, contradicts another use, or is of another
     /// standard.
     Extra,
@@ -61,6 +64,7 @@ impl Level {
         match self {
             Level::Basic => "basic",
             Level::Production => "production",
+            Level::Account => "account",
             Level::Extra => "extra",
         }
     }
@@ -113,6 +117,12 @@ impl Control {
     #[must_use]
     pub const fn production(self) -> Control {
         Control { level: Level::Production, ..self }
+    }
+
+    /// Returns the same of the account.
+    #[must_use]
+    pub const fn account(self) -> Control {
+        Control { level: Level::Account, ..self }
     }
 
     /// Returns the same where all controls are asked for.
@@ -180,20 +190,12 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
         "the account, not the stack",
         &[
             "Account.1",
-            "CloudTrail.1",
             "CloudTrail.2",
             "CloudTrail.4",
             "CloudTrail.5",
             "Config.1",
-            "EC2.7",
             "EC2.172",
             "GuardDuty.1",
-            "IAM.3",
-            "IAM.4",
-            "IAM.5",
-            "IAM.6",
-            "IAM.7",
-            "IAM.8",
             "Inspector.1",
             "Macie.1",
             "S3.1",

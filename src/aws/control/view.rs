@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::account::{self, Settings};
 use crate::engine::token::{self, Token};
 use crate::engine::{Claim, Error, Graph, Ids, Key, Ref, Resource, Result, Rule, Snapshot, stray_name};
 
@@ -54,6 +55,16 @@ impl View {
         });
         let objects = objects.collect();
         View { objects, ids, account: account.to_owned() }
+    }
+
+    /// Adds the settings of the account, to be held to what AWS asks of those.
+    ///
+    /// # Errors
+    /// When they cannot be written as a value.
+    pub fn add_account(&mut self, settings: &Settings) -> Result<()> {
+        let fields = serde_json::to_value(settings).map_err(|e| Error::internal(e.to_string()))?;
+        self.objects.push(Object { key: account::key(&self.account), fields: Arc::new(fields), section: None });
+        Ok(())
     }
 
     #[cfg(test)]

@@ -27,6 +27,8 @@ pub(super) struct Wanted {
     pub production: bool,
     /// Whether all count.
     pub all: bool,
+    /// Whether the account is looked at.
+    pub account: bool,
     /// The day, for exceptions that end.
     pub today: Date,
 }
@@ -64,6 +66,7 @@ impl Wanted {
         match control.level {
             Level::Basic => true,
             Level::Production => self.all || self.production || said(),
+            Level::Account => self.account,
             Level::Extra => self.all,
         }
     }

@@ -17,6 +17,7 @@ use super::session::{self, Session};
 use super::stack_file;
 use super::stack_file::stack_schema;
 use super::stop::{Exit, Result, Stop};
+use crate::aws::control::account::Settings;
 use crate::aws::control::{self, Control, Standard, View};
 use crate::aws::registry;
 use crate::config;
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// Check what runs, too
     #[arg(long)]
     live: bool,
+    /// Check the account, too: its root user, its password policy, everyone's credentials, its trail, and whether new volumes are encrypted
+    #[arg(long, requires = "live")]
+    account: bool,
     /// Report only findings of this severity or worse
     #[arg(long, value_enum, default_value_t = Severity::Low, value_name = "SEVERITY")]
     severity: Severity,
@@ -163,12 +167,22 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let session = Session::of(&loaded, &arguments.aws, color).await?;
         let snapshot = session.snapshot().await?;
         let rules = |kind: &str| session.registry.rules(kind);
-        Some(View::of_snapshot(&snapshot, &session.cx.scope.account, &rules))
+        let mut view = View::of_snapshot(&snapshot, &session.cx.scope.account, &rules);
+        if arguments.account {
+            view.add_account(&session.hear(Settings::read(&session.cx)).await?)?;
+        }
+        Some(view)
     } else {
         None
     };
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let wanted = Wanted { severity: arguments.severity, production: arguments.production, all: arguments.all, today };
+    let wanted = Wanted {
+        severity: arguments.severity,
+        production: arguments.production,
+        all: arguments.all,
+        account: arguments.account,
+        today,
+    };
     let verdicts = match &mut own {
         Some(own) => {
             let plan = arguments.plan.as_deref().map(|path| read_plan(path, &loaded)).transpose()?;
