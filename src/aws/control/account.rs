@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::Severity::{Critical, High, Medium};
 use super::{Breach, Control, View};
 use crate::aws::Cx;
-use crate::aws::call::answers::present;
 use crate::aws::call::error::failed;
 use crate::engine::{Class, Error, Key, Result};
 
@@ -77,18 +76,37 @@ pub struct User {
     pub keys: Vec<(i64, i64)>,
 }
 
+/// Settings that could not be read, and the controls that are not checked for that.
+pub type Unread = (&'static [&'static str], Error);
+
 impl Settings {
-    /// Reads them. The credentials are those of IAM's report, which it makes anew every four hours at most
+    /// Reads them, and returns what could not be read besides: that is then taken to be as it should. The credentials are those of IAM's
+    /// report, which it makes anew every four hours at most
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>).
-    ///
-    /// # Errors
-    /// When permission is missing, or IAM does not complete its report within a minute.
-    pub async fn read(cx: &Cx) -> Result<Settings> {
-        let (summary, passwords, volumes, trail, users) =
-            futures::try_join!(root(cx), passwords(cx), volumes(cx), has_trail(cx), users(cx))?;
-        let (root_keys, root_mfa) = summary;
-        Ok(Settings { root_keys, root_mfa, passwords, volumes_encrypted: volumes, trail, users })
+    pub async fn read(cx: &Cx) -> (Settings, Vec<Unread>) {
+        let mut unread = Vec::new();
+        let (root, passwords, volumes, trail, users) =
+            futures::join!(root(cx), passwords(cx), volumes(cx), has_trail(cx), users(cx));
+        let (root_keys, root_mfa) = known(root, (false, Mfa::Hardware), &["IAM.4", "IAM.6"], &mut unread);
+        let strong = Some(Passwords { length: LENGTH, sorts: [true; 4] });
+        let settings = Settings {
+            root_keys,
+            root_mfa,
+            passwords: known(passwords, strong, &["IAM.7"], &mut unread),
+            volumes_encrypted: known(volumes, true, &["EC2.7"], &mut unread),
+            trail: known(trail, true, &["CloudTrail.1"], &mut unread),
+            users: known(users, Vec::new(), &["IAM.3", "IAM.5", "IAM.8"], &mut unread),
+        };
+        (settings, unread)
     }
+}
+
+/// Returns an answer, or what is as it should be where there is none.
+fn known<T>(answer: Result<T>, good: T, controls: &'static [&'static str], unread: &mut Vec<Unread>) -> T {
+    answer.unwrap_or_else(|error| {
+        unread.push((controls, error));
+        good
+    })
 }
 
 /// Returns whether the root user has keys, and its device (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html>).
@@ -108,7 +126,11 @@ async fn root(cx: &Cx) -> Result<(bool, Mfa)> {
 
 async fn passwords(cx: &Cx) -> Result<Option<Passwords>> {
     let answer = cx.cloud.iam.get_account_password_policy().send().await.map_err(failed("iam:GetAccountPasswordPolicy"));
-    let Some(policy) = present(answer.map(|answer| answer.password_policy))? else { return Ok(None) };
+    let policy = match answer {
+        Err(e) if e.is("NoSuchEntity") => return Ok(None),
+        other => other?.password_policy,
+    };
+    let Some(policy) = policy else { return Ok(None) };
     Ok(Some(Passwords {
         length: policy.minimum_password_length().unwrap_or_default(),
         sorts: [

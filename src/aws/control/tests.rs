@@ -130,7 +130,7 @@ fn clean() -> BTreeMap<String, Value> {
         "elasticache.cluster/m": {"node_type": "cache.t4g.micro", "nodes": 1, "subnet_group": "elasticache.subnet_group/g"},
         "account.settings/a": {
             "root_keys": false, "root_mfa": "hardware", "passwords": {"length": 14, "sorts": [true, true, true, true]}, "volumes_encrypted": true,
-            "trail": true, "users": [{"name": "ada", "password": 3, "mfa": true, "keys": [[90, 90]]}],
+            "trail": true, "users": user(3, true, 90),
         },
         }),
     ];
@@ -155,6 +155,11 @@ fn not_yet() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("RDS.10", "rds.instance/d", "/iam_authentication", json!(true)),
         ("S3.9", "s3.bucket/b", "/logging", json!({"bucket": "logs"})),
     ]
+}
+
+/// A user who used a password so many days ago, with a key of so many days that was used yesterday.
+fn user(password: i64, mfa: bool, key: i64) -> Value {
+    json!([{"name": "ada", "password": password, "mfa": mfa, "keys": [[key, 1]]}])
 }
 
 fn rule(port: i32, cidr: &str) -> Value {
@@ -220,13 +225,13 @@ fn rows() -> Vec<(&'static [&'static str], Break, &'static str)> {
         (&["ELB.17"], Set("elbv2.listener/https", "/ssl_policy", json!("ELBSecurityPolicy-2016-08")), "elbv2.listener/https"),
         (&["ELB.21"], Set("elbv2.target_group/t", "/health", json!({"protocol": "HTTP"})), "elbv2.target_group/t"),
         (&["ELB.21", "ELB.22"], Set("elbv2.target_group/t", "/protocol", json!("HTTP")), "elbv2.target_group/t"),
-        (&["IAM.3"], Set("account.settings/a", "/users/0/keys", json!([[91, 1]])), "account.settings/a"),
+        (&["IAM.3"], Set("account.settings/a", "/users", user(3, true, 91)), "account.settings/a"),
         (&["IAM.4"], Set("account.settings/a", "/root_keys", json!(true)), "account.settings/a"),
-        (&["IAM.5"], Set("account.settings/a", "/users/0/mfa", json!(false)), "account.settings/a"),
+        (&["IAM.5"], Set("account.settings/a", "/users", user(3, false, 90)), "account.settings/a"),
         (&["IAM.6"], Set("account.settings/a", "/root_mfa", json!("virtual")), "account.settings/a"),
-        (&["IAM.7"], Set("account.settings/a", "/passwords/sorts/2", json!(false)), "account.settings/a"),
+        (&["IAM.7"], Set("account.settings/a", "/passwords/sorts", json!([true, true, false, true])), "account.settings/a"),
         (&["IAM.7"], Set("account.settings/a", "/passwords", Value::Null), "account.settings/a"),
-        (&["IAM.8"], Set("account.settings/a", "/users/0/password", json!(91)), "account.settings/a"),
+        (&["IAM.8"], Set("account.settings/a", "/users", user(91, true, 90)), "account.settings/a"),
         (&["EC2.7"], Set("account.settings/a", "/volumes_encrypted", json!(false)), "account.settings/a"),
         (&["CloudTrail.1"], Set("account.settings/a", "/trail", json!(false)), "account.settings/a"),
         (&["RDS.2"], Set("rds.instance/d", "/publicly_accessible", json!(true)), "rds.instance/d"),

@@ -11,6 +11,7 @@ use super::super::stack_file;
 use super::super::stop::Result;
 use super::rules::Verdict;
 use super::{loaded_again, rule};
+use crate::aws::control::account::ACCOUNT;
 use crate::aws::control::{Breach, Control, Level, Mend, View};
 use crate::aws::registry;
 use crate::blueprint::mends;
@@ -45,6 +46,8 @@ pub(super) struct Checking<'a> {
     pub wanted: Wanted,
     /// What runs.
     pub live: Option<&'a View>,
+    /// The controls for which something could not be asked.
+    pub unasked: &'a [&'static str],
     /// What rules of the user's own say.
     pub verdicts: &'a [Verdict],
 }
@@ -99,8 +102,9 @@ impl Checking<'_> {
     pub(super) fn check(&self, loaded: &Loaded) -> Result<Checked> {
         let graph = stack_file::offline(loaded)?;
         let of_file = View::of_graph(&graph, &stack_file::unasked(loaded).account);
-        let controls: Vec<&'static Control> =
-            registry::controls().filter(|control| self.wanted.counts(control, loaded)).collect();
+        let controls: Vec<&'static Control> = registry::controls()
+            .filter(|control| self.wanted.counts(control, loaded) && !self.unasked.contains(&control.id))
+            .collect();
         let mut raw = Vec::new();
         for control in &controls {
             raw.extend(self.of(control, &of_file, &graph)?);
@@ -167,7 +171,8 @@ impl Checking<'_> {
                 objects.iter().find(|object| object.key == key).and_then(|object| object.section.clone())
             };
             let section = origin(&key).or_else(tagged);
-            out.push(Raw { control, key, what, mend: None, found: Found::Live, section });
+            let found = if key.kind == ACCOUNT { Found::Account } else { Found::Live };
+            out.push(Raw { control, key, what, mend: None, found, section });
         }
         Ok(out)
     }
@@ -252,7 +257,7 @@ impl Checking<'_> {
     /// Returns the edit of one key after which the object meets the control. It was tried: the file is valid with it, has no new
     /// warning, and the finding is gone.
     fn edit(&self, raw: &Raw, loaded: &Loaded) -> Option<Edit> {
-        if raw.found == Found::Live || self.file.like.is_some() || loaded.is_beside {
+        if matches!(raw.found, Found::Live | Found::Account) || self.file.like.is_some() || loaded.is_beside {
             return None;
         }
         let (path, value) = mends::mended(raw.section.as_deref()?, &raw.key, raw.mend.as_ref()?)?;

@@ -21,7 +21,7 @@ use crate::aws::control::account::Settings;
 use crate::aws::control::{self, Control, Standard, View};
 use crate::aws::registry;
 use crate::config;
-use crate::engine::plan;
+use crate::engine::{self, plan};
 use crate::ui::check::{self, Elsewhere, Listed, Rule, Severity};
 use crate::ui::{self, Color, Look};
 
@@ -163,13 +163,19 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if arguments.test_rules {
         return test(own, color);
     }
+    let mut unasked = Vec::new();
     let live = if arguments.live {
         let session = Session::of(&loaded, &arguments.aws, color).await?;
         let snapshot = session.snapshot().await?;
         let rules = |kind: &str| session.registry.rules(kind);
         let mut view = View::of_snapshot(&snapshot, &session.cx.scope.account, &rules);
         if arguments.account {
-            view.add_account(&session.hear(Settings::read(&session.cx)).await?)?;
+            let (settings, unread) = session.hear(async { engine::Result::<_>::Ok(Settings::read(&session.cx).await) }).await?;
+            view.add_account(&settings)?;
+            for (controls, error) in unread {
+                session.say(&format!("Not checked: {}. {}", controls.join(", "), error))?;
+                unasked.extend_from_slice(controls);
+            }
         }
         Some(view)
     } else {
@@ -190,7 +196,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         }
         None => Vec::new(),
     };
-    let checking = Checking { file, text: &text, schema: &schema, wanted, live: live.as_ref(), verdicts: &verdicts };
+    let checking =
+        Checking { file, text: &text, schema: &schema, wanted, live: live.as_ref(), unasked: &unasked, verdicts: &verdicts };
     let checked = checking.check(&loaded)?;
     let look = Look::stdout(color);
     if arguments.fix {

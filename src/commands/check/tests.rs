@@ -23,7 +23,7 @@ fn checked(text: &str, env: Option<&str>, wanted: Wanted) -> Checked {
     let schema = stack_schema();
     let loaded =
         config::load("s.yaml", text, env, &schema).unwrap_or_else(|report| panic!("{}", report.render(100, false, true)));
-    Checking { file: &file, text, schema: &schema, wanted, live: None, verdicts: &[] }.check(&loaded).unwrap()
+    Checking { file: &file, text, schema: &schema, wanted, live: None, unasked: &[], verdicts: &[] }.check(&loaded).unwrap()
 }
 
 fn told(checked: &Checked) -> String {

@@ -80,6 +80,8 @@ pub enum Found {
     Live,
     /// Both.
     Both,
+    /// The account is so, which no file says.
+    Account,
 }
 
 /// A place in a file.
@@ -161,6 +163,7 @@ impl Finding {
             Found::File => "only in the file",
             Found::Live => "only in AWS",
             Found::Both => "in the file and in AWS",
+            Found::Account => "of the account",
         })
     }
 }
