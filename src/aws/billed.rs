@@ -81,6 +81,22 @@ impl Object {
         (self.key.kind == R::KIND).then(|| R::deserialize(self.fields.as_ref()).ok())?
     }
 
+    /// Returns a field that is a text.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name)?.as_str()
+    }
+
+    /// Checks whether a reference, as it is written in a field, means this object.
+    pub fn is_meant_by(&self, text: &str) -> bool {
+        match token::whole(text) {
+            Some(Token::Named { key, .. }) => key == self.key,
+            Some(Token::Physical { kind, attr, value }) => {
+                kind == self.key.kind && self.live.as_ref().is_some_and(|live| live[attr].as_str() == Some(value))
+            }
+            None => false,
+        }
+    }
+
     /// Returns its tags, without those of `stack`.
     pub fn tags(&self) -> BTreeMap<String, String> {
         let tags = self.fields.get("tags").and_then(Value::as_object).into_iter().flatten();
@@ -166,13 +182,7 @@ impl Whole {
     /// Returns the object that a reference means, if it is the stack's.
     pub fn follow<R: Resource>(&self, reference: &Ref<R>) -> Option<&Object> {
         let text = reference.to_string();
-        let mut of_kind = self.objects.of_kind(R::KIND);
-        match token::whole(&text)? {
-            Token::Named { key, .. } => of_kind.find(|object| object.key == key),
-            Token::Physical { attr, value, .. } => {
-                of_kind.find(|object| object.live.as_ref().is_some_and(|live| live[attr].as_str() == Some(value)))
-            }
-        }
+        self.objects.of_kind(R::KIND).find(|object| object.is_meant_by(&text))
     }
 
     /// Returns all objects of a kind.

@@ -101,7 +101,8 @@ fn viewed(scope: &Scope) -> Vec<Value> {
     ]
 }
 
-/// Returns the families of the stack's services, without those of the archive's jobs: nobody deploys them but an apply. What was renamed in the file keeps its family: `called` returns its first name.
+/// Returns the families of the stack's services, without those of the archive's jobs: nobody deploys them but an apply. What was renamed
+/// in the file keeps its family: `called` returns its first name.
 pub(super) fn families<'a>(scope: &Scope, graph: &'a Graph, called: impl Fn(&'a str) -> &'a str) -> Vec<String> {
     let is_job = |origin: &str| origin.starts_with("archive.");
     let services = graph.nodes().filter(|node| node.key.kind == "ecs.task_definition" && !is_job(&node.origin));

@@ -306,7 +306,7 @@ pub static CONTROLS: &[Control] = &[
         |view| {
             of_users(view, |user| {
                 let oldest = user.keys.iter().map(|(age, _)| *age).max().filter(|age| *age > OLD)?;
-                Some(format!("has an access key of {oldest} days"))
+                Some(format!("has an access key that is {oldest} days old"))
             })
         },
     )

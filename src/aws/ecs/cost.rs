@@ -3,6 +3,7 @@
 use super::{Cluster, Service, TaskDefinition};
 use crate::aws::autoscaling::ScalableTarget;
 use crate::aws::billed::{Object, Whole};
+use crate::engine::Resource;
 use crate::prices::{Decimal, HOURS, Part};
 
 /// The capacity provider of spare capacity.
@@ -49,8 +50,9 @@ pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
 
 /// Returns how many tasks run at least and at most. At rest there are none, whatever scaling may do later.
 fn tasks(object: &Object, service: &Service, whole: &Whole) -> (Decimal, Decimal) {
-    let is_mine = |target: &ScalableTarget| whole.follow(&target.service).is_some_and(|found| found.key == object.key);
-    let target = whole.all::<ScalableTarget>().find(is_mine);
+    // A reading of every target for every service would be slow where there are many.
+    let is_mine = |target: &&Object| target.field("service").is_some_and(|service| object.is_meant_by(service));
+    let target = whole.objects.of_kind(ScalableTarget::KIND).find(is_mine).and_then(Object::of::<ScalableTarget>);
     let count = service.desired_count.or(service.initial_count);
     match target {
         _ if service.desired_count == Some(0) => (Decimal::ZERO, Decimal::ZERO),
