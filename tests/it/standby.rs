@@ -370,4 +370,33 @@ fn images_that_ecr_replicates_are_pulled_there() {
     let rehearsal: Vec<&str> = rehearsal.into_iter().filter(|word| *word != "--yes").collect();
     let plan = said(&s.place.stack(&rehearsal).ok());
     assert!(plan.contains(&there) && !plan.contains(&image), "{plan}");
+
+    // The tag is pushed again, at home only.
+    let again = r#"
+import hashlib, json
+ecr, of = client("ecr", "eu-west-1"), {"repositoryName": "team/web"}
+manifest = json.loads(ecr.batch_get_image(**of, imageIds=[{"imageTag": "1"}])["images"][0]["imageManifest"])
+upload = ecr.initiate_layer_upload(**of)["uploadId"]
+data = b"a newer layer"
+ecr.upload_layer_part(**of, uploadId=upload, partFirstByte=0, partLastByte=len(data) - 1, layerPartBlob=data)
+layer = {"digest": "sha256:" + hashlib.sha256(data).hexdigest(), "size": len(data), "mediaType": "application/octet-stream"}
+ecr.complete_layer_upload(**of, uploadId=upload, layerDigests=[layer["digest"]])
+ecr.put_image(**of, imageManifest=json.dumps(manifest | {"layers": [layer]}), imageTag="1")
+result = None
+"#;
+    s.account.boto3(again, &Value::Null);
+    let tagged = r#"
+tag = [{"imageTag": "1"}]
+of = lambda region: client("ecr", region).describe_images(repositoryName="team/web", imageIds=tag)["imageDetails"][0]["imageDigest"]
+result = [of("eu-west-1"), of("eu-central-1")]
+"#;
+    let digests = s.account.boto3(tagged, &Value::Null);
+    assert_ne!(digests[0], digests[1]);
+    let told = said(&standby(&s, &[]).ok());
+    assert!(told.contains("`services.web.image` is another image in eu-central-1 than in eu-west-1"), "{told}");
+    let copied = said(&standby(&s, &["--copy-images"]).ok());
+    assert!(copied.contains("Copying the image of `services.web`"), "{copied}");
+    let now = s.account.boto3(tagged, &Value::Null);
+    assert_eq!((&now[1], &now[0]), (&digests[0], &digests[0]));
+    assert!(!said(&standby(&s, &["--copy-images"]).ok()).contains("Copying"));
 }

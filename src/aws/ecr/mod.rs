@@ -51,19 +51,19 @@ pub fn in_region(image: &str, from: &str, to: &str) -> Option<String> {
     (region == from).then(|| image.replacen(&format!(".{from}."), &format!(".{to}."), 1))
 }
 
-/// Checks whether an image of an AWS registry exists, in the region that its address names
-/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>). Where permission to ask is missing it does not, as far
-/// as anyone here knows.
+/// Returns the digest of an image of an AWS registry, in the region that its address names
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>); nothing where it does not exist, or permission to
+/// ask is missing.
 ///
 /// # Errors
 /// When ECR cannot be asked.
-pub async fn exists(cx: &Cx, image: &str) -> Result<bool> {
-    let Some((account, region, repository, id)) = parts(image) else { return Ok(false) };
+pub async fn digest(cx: &Cx, image: &str) -> Result<Option<String>> {
+    let Some((account, region, repository, id)) = parts(image) else { return Ok(None) };
     let theirs = Some(account).filter(|account| *account != cx.scope.account).map(str::to_owned);
     let call = cx.cloud.ecr_in(region).describe_images().repository_name(repository).image_ids(id).set_registry_id(theirs);
     match call.send().await.map_err(failed("ecr:DescribeImages")) {
-        Ok(_) => Ok(true),
-        Err(e) if matches!(e.class, Class::NotFound | Class::Denied) => Ok(false),
+        Ok(answer) => Ok(answer.image_details().first().and_then(|image| image.image_digest()).map(str::to_owned)),
+        Err(e) if matches!(e.class, Class::NotFound | Class::Denied) => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -34,8 +34,8 @@ pub async fn find(session: &Session, stack: &mut Stack, home: &str) -> Result<Ve
         Some((path(name.as_str()), &mut service.image, there))
     });
     let asked = there.map(|(path, image, there)| async move {
-        let exists = ecr::exists(&session.cx, &there).await?;
-        engine::Result::<_>::Ok((path, image, exists.then_some(there)))
+        let digest = ecr::digest(&session.cx, &there).await?;
+        engine::Result::<_>::Ok((path, image, digest.map(|_| there)))
     });
     let answers = session.hear(try_join_all(asked)).await?;
     let found = answers.into_iter().filter_map(|(path, image, there)| {
@@ -53,24 +53,44 @@ pub async fn find_in(session: &Session, moved: &mut Moved) -> Result<()> {
     Ok(())
 }
 
-/// Copies the images that the second region does not have yet into repositories of the same names, and names them in the file. Repositories
-/// that do not exist are created. What is in the registry of another account stays there.
-pub async fn copy(session: &Session, moved: &mut Moved) -> Result<()> {
+/// Returns the services whose image in the second region is another one than in the first under the same tag, which was pushed again since.
+/// Both regions are asked.
+pub async fn behind(session: &Session, home: &Stack, moved: &Moved) -> Result<Vec<String>> {
+    let cx = &session.cx;
+    let both = home.services.iter().filter_map(|(name, service)| {
+        let there = &moved.loaded.stack.services.get(name)?.image;
+        (*there != service.image).then_some((name, &service.image, there))
+    });
+    let asked = both.map(|(name, here, there)| async move {
+        let (here, there) = futures::try_join!(ecr::digest(cx, here), ecr::digest(cx, there))?;
+        let differ = here.zip(there).is_some_and(|(here, there)| here != there);
+        engine::Result::<_>::Ok(differ.then(|| name.to_string()))
+    });
+    Ok(session.hear(try_join_all(asked)).await?.into_iter().flatten().collect())
+}
+
+/// Copies the images that the second region does not have yet, and those that are `behind`, into repositories of the same names, and names
+/// them in the file. Repositories that do not exist are created. What is in the registry of another account stays there.
+pub async fn copy(session: &Session, home: &Stack, moved: &mut Moved, behind: &[String]) -> Result<()> {
     let cx = &session.cx;
     for (name, service) in &mut moved.loaded.stack.services {
-        let Some(there) = ecr::in_region(&service.image, &moved.home, &cx.scope.region) else { continue };
+        let Some(image) = home.services.get(name).map(|service| &service.image) else { continue };
+        let Some(there) = ecr::in_region(image, &moved.home, &cx.scope.region) else { continue };
         let Some((account, _, repository, id)) = ecr::parts(&there) else { continue };
+        if service.image == there && !behind.iter().any(|one| one == name.as_str()) {
+            continue;
+        }
         if account != cx.scope.account {
             session.say(&format!(
                 "Not copied: the image of `services.{name}`, which is in the registry of the account {account}."
             ))?;
             continue;
         }
-        session.say(&format!("Copying the image of `services.{name}` to {}: {}", cx.scope.region, service.image))?;
+        session.say(&format!("Copying the image of `services.{name}` to {}: {image}", cx.scope.region))?;
         let repository = session.hear(ecr::repository(cx, repository)).await?;
         // A part of a layer takes as long as the line needs for it.
         let patience = Patience { of: "ECR", speak: Duration::from_mins(1), end: Duration::MAX };
-        let copy = ecr::copy::copy(cx, &service.image, &repository, id.image_tag());
+        let copy = ecr::copy::copy(cx, image, &repository, id.image_tag());
         patience.hear(&cx.reach, &session.look, copy).await.map_err(Stop::midway)?;
         service.image = there;
         moved.elsewhere.retain(|(one, _)| *one != path(name.as_str()));

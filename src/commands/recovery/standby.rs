@@ -52,8 +52,16 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = session.priced(Pricing::of(&moved.loaded.stack).idle());
     follows(&moved, &session.read(Instance::KIND).await?, &session)?;
     images::find_in(&session, &mut moved).await?;
+    let behind = images::behind(&session, &loaded.stack, &moved).await?;
     if copy_images {
-        images::copy(&session, &mut moved).await?;
+        images::copy(&session, &loaded.stack, &mut moved, &behind).await?;
+    } else {
+        for name in &behind {
+            session.say(&format!(
+                "`services.{name}.image` is another image in {} than in {} under the same tag: `--copy-images` copies it again",
+                session.cx.scope.region, moved.home
+            ))?;
+        }
     }
     for (path, text) in &moved.elsewhere {
         let help = if images::is_one(path, text) { format!("; {}", images::HELP) } else { String::new() };
