@@ -205,8 +205,12 @@ fn reported(report: &str, now: Timestamp) -> Vec<User> {
     let head: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
     let user = |line: &str| {
         let cells: Vec<&str> = line.split(',').collect();
-        let cell =
-            |name: &str| head.iter().position(|one| *one == name).and_then(|at| cells.get(at).copied()).unwrap_or_default();
+        // A name may have commas, and stands in the first two cells; the others are counted from the end.
+        let more = cells.len().saturating_sub(head.len());
+        let cell = |name: &str| {
+            let at = head.iter().position(|one| *one == name);
+            at.and_then(|at| cells.get(at + more).copied()).unwrap_or_default()
+        };
         let is = |name: &str| cell(name).eq_ignore_ascii_case("true");
         // `N/A`, `no_information` and `not_supported` are no times.
         let days = |name: &str| {
@@ -220,7 +224,7 @@ fn reported(report: &str, now: Timestamp) -> Vec<User> {
             is(&of("active")).then(|| (age, days(&of("last_used_date")).unwrap_or(age)))
         };
         User {
-            name: cell("user").to_owned(),
+            name: cells.get(..=more / 2).unwrap_or_default().join(","),
             password: is("password_enabled")
                 .then(|| days("password_last_used").or_else(|| days("password_last_changed")).unwrap_or(made)),
             mfa: is("mfa_active"),
@@ -389,6 +393,8 @@ bob,arn:aws:iam::123456789012:user/bob,2026-01-01T00:00:00+00:00,true,no_informa
         let ada = User { name: "ada".into(), password: Some(8), mfa: true, keys: vec![(100, 1)] };
         let bob = User { name: "bob".into(), password: Some(300), mfa: false, keys: vec![(27, 27)] };
         assert_eq!(users, [ada, bob]);
+        let comma = reported(&REPORT.replace("bob", "bob,jr"), "2026-11-28T00:00:00Z".parse().unwrap());
+        assert_eq!((comma[1].name.as_str(), comma[1].password), ("bob,jr", Some(300)));
     }
 
     #[test]
