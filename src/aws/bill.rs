@@ -19,11 +19,10 @@ pub fn change(plan: &Plan, usage: &Usage, before: Option<Hours>, after: Option<H
         let running = if hours.is_some() { hours::running(whole, plan) } else { whole };
         priced(&running, hours)
     };
-    Change {
-        hours: None,
-        before: whole(Whole::before(plan, usage.clone(), today()), before),
-        after: whole(Whole::after(plan, usage.clone(), today()), after),
-    }
+    let stays = Whole::stays(plan) && before == after;
+    let before = whole(Whole::before(plan, usage.clone(), today()), before);
+    let after = if stays { before.clone() } else { whole(Whole::after(plan, usage.clone(), today()), after) };
+    Change { hours: None, before, after }
 }
 
 fn today() -> jiff::civil::Date {

@@ -1,12 +1,12 @@
 //! What a service sees when it says what its objects are billed for: the object, everything around it, and what is assumed of its use.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::engine::token::{self, Token};
-use crate::engine::{Action, Graph, Key, Plan, Ref, Resource};
+use crate::engine::{Action, Graph, Item, Key, Plan, Ref, Resource};
 use crate::prices::{Decimal, Part, Usage};
 
 /// An object as the file wants it, or as it runs.
@@ -22,11 +22,14 @@ pub struct Object {
     pub(super) live: Option<Arc<Value>>,
 }
 
-/// Objects, and where those of each kind are among them: what one is billed for often depends on another one.
+/// Objects, and where those of each kind, those of each address and the users of each are among them: what one is billed for often
+/// depends on another one.
 #[derive(Clone, Debug)]
 pub struct Objects {
     all: Vec<Object>,
     of_kind: BTreeMap<String, Vec<usize>>,
+    by_key: OnceLock<BTreeMap<Key, usize>>,
+    users: OnceLock<BTreeMap<Key, Vec<usize>>>,
 }
 
 impl From<Vec<Object>> for Objects {
@@ -38,7 +41,7 @@ impl From<Vec<Object>> for Objects {
                 None => drop(of_kind.insert(object.key.kind.clone(), vec![at])),
             }
         }
-        Objects { all, of_kind }
+        Objects { all, of_kind, by_key: OnceLock::new(), users: OnceLock::new() }
     }
 }
 
@@ -54,6 +57,35 @@ impl Objects {
     /// Returns those of a kind.
     pub fn of_kind(&self, kind: &str) -> impl ExactSizeIterator<Item = &Object> {
         self.of_kind.get(kind).map(Vec::as_slice).unwrap_or_default().iter().map(|at| &self.all[*at])
+    }
+
+    /// Returns the object that a reference, as it is written in a field, means: the first one, where there are two halves of a replacement.
+    pub fn meant_by(&self, text: &str) -> Option<&Object> {
+        match token::whole(text)? {
+            Token::Named { key, .. } => self.all.get(*self.by_key().get(&key)?),
+            Token::Physical { kind, attr, value } => self.of_kind(kind).find(|object| object.is_called(attr, value)),
+        }
+    }
+
+    /// Returns those of a kind with a field that means this object.
+    pub fn users(&self, of: &Object, kind: &str) -> impl Iterator<Item = &Object> {
+        let users = self.users.get_or_init(|| {
+            let mut users = BTreeMap::<Key, Vec<usize>>::new();
+            for (at, object) in self.all.iter().enumerate() {
+                for meant in object.fields.as_object().into_iter().flat_map(|fields| fields.values()) {
+                    if let Some(meant) = meant.as_str().and_then(|text| self.meant_by(text)) {
+                        users.entry(meant.key.clone()).or_default().push(at);
+                    }
+                }
+            }
+            users
+        });
+        let all = users.get(&of.key).map(Vec::as_slice).unwrap_or_default().iter().map(|at| &self.all[*at]);
+        all.filter(move |user| user.key.kind == kind)
+    }
+
+    fn by_key(&self) -> &BTreeMap<Key, usize> {
+        self.by_key.get_or_init(|| self.all.iter().enumerate().rev().map(|(at, object)| (object.key.clone(), at)).collect())
     }
 
     /// Returns them to be changed.
@@ -90,11 +122,14 @@ impl Object {
     pub fn is_meant_by(&self, text: &str) -> bool {
         match token::whole(text) {
             Some(Token::Named { key, .. }) => key == self.key,
-            Some(Token::Physical { kind, attr, value }) => {
-                kind == self.key.kind && self.live.as_ref().is_some_and(|live| live[attr].as_str() == Some(value))
-            }
+            Some(Token::Physical { kind, attr, value }) => kind == self.key.kind && self.is_called(attr, value),
             None => false,
         }
+    }
+
+    /// Checks whether it runs and has this identifier.
+    fn is_called(&self, attr: &str, value: &str) -> bool {
+        self.live.as_ref().is_some_and(|live| live[attr].as_str() == Some(value))
     }
 
     /// Returns its tags, without those of `stack`.
@@ -128,6 +163,12 @@ impl Whole {
             live: None,
         });
         Whole { objects: objects.collect::<Vec<_>>().into(), region: region.to_owned(), usage, today }
+    }
+
+    /// Checks whether the same runs before and after a plan is applied: nothing is to be done, and everything is there.
+    pub fn stays(plan: &Plan) -> bool {
+        let known = |item: &Item| item.desired.is_some() || item.kept;
+        plan.items.iter().all(|item| item.action == Action::Keep && item.before.is_some() && known(item) && !item.is_leaving())
     }
 
     /// Returns what runs before a plan is applied.
@@ -181,8 +222,7 @@ impl Whole {
 
     /// Returns the object that a reference means, if it is the stack's.
     pub fn follow<R: Resource>(&self, reference: &Ref<R>) -> Option<&Object> {
-        let text = reference.to_string();
-        self.objects.of_kind(R::KIND).find(|object| object.is_meant_by(&text))
+        self.objects.meant_by(&reference.to_string()).filter(|object| object.key.kind == R::KIND)
     }
 
     /// Returns all objects of a kind.
@@ -207,4 +247,40 @@ pub type Bill = fn(&Object, &Whole) -> Vec<Part>;
 /// Returns nothing: for services that are free.
 pub fn free(_: &Object, _: &Whole) -> Vec<Part> {
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(key: &str, fields: Value, id: Option<&str>) -> Object {
+        let live = id.map(|id| Arc::new(json!({ "id": id })));
+        Object { key: key.parse().unwrap(), origin: "services.web".to_owned(), fields: Arc::new(fields), live }
+    }
+
+    #[test]
+    fn users_are_found_by_name_and_by_identifier() {
+        let all: Objects = vec![
+            object("ecs.service/web", json!({}), Some("web-new")),
+            object("ecs.service/web", json!({}), Some("web-old")),
+            object("ecs.service/api", json!({}), None),
+            object("application-autoscaling.scalable_target/web", json!({"service": "${=ecs.service:web-old}"}), Some("a")),
+            object("application-autoscaling.scalable_target/api", json!({"service": "${ecs.service/api}"}), None),
+            object("elbv2.rule/api", json!({"service": "${ecs.service/api}", "name": "${ecs.service/gone}"}), None),
+        ]
+        .into();
+        let of = |at: usize, kind: &str| all.users(&all[at], kind).map(|user| user.key.to_string()).collect::<Vec<_>>();
+        let kind = "application-autoscaling.scalable_target";
+        assert_eq!(of(2, kind), ["application-autoscaling.scalable_target/api"]);
+        assert_eq!(of(2, "elbv2.rule"), ["elbv2.rule/api"]);
+        // Both halves of a replacement have one address: which of them is meant, the reference says.
+        assert_eq!(of(1, kind), ["application-autoscaling.scalable_target/web"]);
+        assert!(all[1].is_meant_by("${=ecs.service:web-old}") && !all[0].is_meant_by("${=ecs.service:web-old}"));
+        let meant = |text: &str| all.meant_by(text).and_then(|object| object.live.as_ref()?["id"].as_str().map(str::to_owned));
+        assert_eq!(meant("${=ecs.service:web-old}").as_deref(), Some("web-old"));
+        assert_eq!(meant("${ecs.service/web}").as_deref(), Some("web-new"));
+        assert_eq!((meant("${ecs.service/gone}"), meant("web")), (None, None));
+    }
 }

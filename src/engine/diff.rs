@@ -131,6 +131,21 @@ impl Diff {
     }
 }
 
+/// Checks whether two values are the same without looking up what references resolve to: those are never.
+fn is_literally(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::String(one), Value::String(other)) => one == other && !one.contains("${"),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| is_literally(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let same = |(key, value)| other.get(key).is_some_and(|other| is_literally(value, other));
+            one.len() == other.len() && one.iter().all(same)
+        }
+        _ => one == other,
+    }
+}
+
 fn is_something(value: &Value) -> bool {
     !value.is_null() && !is_empty(value)
 }
@@ -221,6 +236,10 @@ impl Walk<'_> {
     }
 
     fn compare(&mut self, desired: &Value, observed: Option<&Value>) {
+        // Most is as desired, and what is the same to the letter is the same under every rule.
+        if observed.is_some_and(|observed| is_literally(desired, observed)) {
+            return;
+        }
         if desired.is_null() || self.is(What::CreateOnly) || self.is(What::OrderOnly) {
             return;
         }
@@ -412,6 +431,16 @@ mod tests {
     #[test]
     fn absent_means_dont_care() {
         assert!(paths(json!({"a": null, "b": {"c": 1}}), json!({"a": 5, "b": {"c": 1, "d": 2}, "e": 3})).is_empty());
+    }
+
+    #[test]
+    fn the_text_of_a_reference_is_not_what_it_means() {
+        let of = |text: &str| json!({"environment": {"A": text}});
+        let mut ids = Ids::default();
+        assert!(diff(RULES, &of("${ec2.vpc/main}"), &of("${ec2.vpc/main}"), &ids).touches("environment.A"));
+        ids.insert(&Key::new("ec2.vpc", "main"), json!({"id": "vpc-1"}));
+        assert!(diff(RULES, &of("${ec2.vpc/main}"), &of("vpc-1"), &ids).is_empty());
+        assert!(diff(RULES, &of("${HOME}"), &of("${HOME}"), &ids).is_empty());
     }
 
     #[test]

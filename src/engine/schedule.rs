@@ -52,6 +52,9 @@ impl Schedule {
     /// When an item is of an unknown kind.
     pub fn new<C: Cloud>(items: &[Item], registry: &Registry<C>) -> Result<Schedule> {
         let mut draft = Draft::new(items, registry)?;
+        if draft.ops.is_empty() {
+            return Ok(Schedule { ops: draft.ops });
+        }
         let leads = leading(items, registry, &draft)?;
         for lead in leads.values().filter(|lead| lead.staged) {
             draft.stage(lead.item, registry)?;

@@ -50,9 +50,8 @@ pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
 
 /// Returns how many tasks run at least and at most. At rest there are none, whatever scaling may do later.
 fn tasks(object: &Object, service: &Service, whole: &Whole) -> (Decimal, Decimal) {
-    // A reading of every target for every service would be slow where there are many.
     let is_mine = |target: &&Object| target.field("service").is_some_and(|service| object.is_meant_by(service));
-    let target = whole.objects.of_kind(ScalableTarget::KIND).find(is_mine).and_then(Object::of::<ScalableTarget>);
+    let target = whole.objects.users(object, ScalableTarget::KIND).find(is_mine).and_then(Object::of::<ScalableTarget>);
     let count = service.desired_count.or(service.initial_count);
     match target {
         _ if service.desired_count == Some(0) => (Decimal::ZERO, Decimal::ZERO),
