@@ -69,19 +69,34 @@ impl Objects {
 
     /// Returns those of a kind with a field that means this object.
     pub fn users(&self, of: &Object, kind: &str) -> impl Iterator<Item = &Object> {
-        let users = self.users.get_or_init(|| {
-            let mut users = BTreeMap::<Key, Vec<usize>>::new();
-            for (at, object) in self.all.iter().enumerate() {
-                for meant in object.fields.as_object().into_iter().flat_map(|fields| fields.values()) {
-                    if let Some(meant) = meant.as_str().and_then(|text| self.meant_by(text)) {
-                        users.entry(meant.key.clone()).or_default().push(at);
-                    }
-                }
-            }
-            users
-        });
+        let users = self.users.get_or_init(|| self.all_users());
         let all = users.get(&of.key).map(Vec::as_slice).unwrap_or_default().iter().map(|at| &self.all[*at]);
         all.filter(move |user| user.key.kind == kind)
+    }
+
+    fn all_users(&self) -> BTreeMap<Key, Vec<usize>> {
+        let mut running: BTreeMap<(&str, &str, &str), &Key> = BTreeMap::new();
+        for object in self.all.iter().rev() {
+            for (attr, value) in object.live.iter().filter_map(|live| live.as_object()).flatten() {
+                if let Some(value) = value.as_str() {
+                    running.insert((&object.key.kind, attr, value), &object.key);
+                }
+            }
+        }
+        let mut users = BTreeMap::<Key, Vec<usize>>::new();
+        for (at, object) in self.all.iter().enumerate() {
+            for text in object.fields.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str()) {
+                let meant = match token::whole(text) {
+                    Some(Token::Named { key, .. }) => Some(key),
+                    Some(Token::Physical { kind, attr, value }) => running.get(&(kind, attr, value)).copied().cloned(),
+                    None => None,
+                };
+                if let Some(key) = meant {
+                    users.entry(key).or_default().push(at);
+                }
+            }
+        }
+        users
     }
 
     fn by_key(&self) -> &BTreeMap<Key, usize> {

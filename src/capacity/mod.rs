@@ -7,6 +7,7 @@
 
 pub mod classes;
 pub mod learned;
+pub mod memory;
 pub mod model;
 pub mod number;
 pub mod quota;

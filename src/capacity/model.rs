@@ -42,6 +42,8 @@ pub struct Service {
     pub caches: Vec<String>,
     /// Whether its tasks run on spare capacity, which has a quota of its own.
     pub spot: bool,
+    /// The bytes of memory in each of its caches that a user takes up; none when that is not known.
+    pub cached: Option<f64>,
     /// Connections to one address of the internet that a task holds; none when that is not known.
     pub outgoing: Option<u32>,
 }
@@ -80,6 +82,8 @@ pub struct Cache {
     pub node: String,
     /// Connections that a node takes.
     pub accepts: f64,
+    /// How many bytes of data each type of its family holds, where that is known.
+    pub holds: Vec<(String, f64)>,
 }
 
 /// An architecture.
@@ -123,8 +127,20 @@ pub struct Class {
     pub connections: u32,
     /// The connections that the class in the file accepts at least; none where that is not known.
     pub accepts: Option<f64>,
+    /// The data that users take up in a cache; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data>,
     /// The smallest class of the family that suffices; none when not even the largest does, or nothing is known of it.
     pub needed: Option<String>,
+}
+
+/// The data in a cache.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Data {
+    /// Bytes that all users take up.
+    pub bytes: f64,
+    /// Bytes that the type in the file holds; none where that is not known.
+    pub holds: Option<f64>,
 }
 
 /// What is needed for a number of users.
@@ -177,6 +193,29 @@ impl Service {
     }
 }
 
+impl Class {
+    /// Checks whether nothing can be said of what is needed: what the class in the file takes is not known.
+    pub fn is_unknown(&self) -> bool {
+        self.accepts.is_none() || self.data.as_ref().is_some_and(|data| data.holds.is_none())
+    }
+}
+
+impl Cache {
+    /// Returns how many bytes of data a type of its family holds, where that is known.
+    fn holds(&self, node: &str) -> Option<f64> {
+        self.holds.iter().find(|(known, _)| known == node).map(|(_, most)| *most)
+    }
+
+    fn fits(&self, node: &str, bytes: f64) -> bool {
+        self.holds(node).is_some_and(|most| bytes <= most * FILLED)
+    }
+}
+
+/// Returns bytes in MiB, rounded down: `4,900`.
+pub fn mebibytes(bytes: f64) -> String {
+    whole((bytes / 1_048_576.0) as u64)
+}
+
 impl Model {
     /// Returns what is needed for so many users at the same time.
     pub fn need(&self, users: u64) -> Need {
@@ -195,15 +234,24 @@ impl Model {
                 now: database.class.clone(),
                 connections,
                 accepts: accepts(&database.class),
+                data: None,
                 needed: smallest(&database.class, &suffices),
             }
         });
         let caches = self.caches.iter().map(|cache| {
             let connections = self.connections(users, &|service| service.caches.contains(&cache.name));
+            let bytes = self.cached(users, cache);
             // Every node takes the same number, so a larger one does not help.
-            let suffices = f64::from(connections) <= cache.accepts * FILLED;
-            let needed = suffices.then(|| cache.node.clone());
-            Class { name: cache.name.clone(), now: cache.node.clone(), connections, accepts: Some(cache.accepts), needed }
+            let takes = f64::from(connections) <= cache.accepts * FILLED;
+            let suffices = |node: &str| takes && bytes.is_none_or(|bytes| cache.fits(node, bytes));
+            Class {
+                name: cache.name.clone(),
+                now: cache.node.clone(),
+                connections,
+                accepts: Some(cache.accepts),
+                data: bytes.map(|bytes| Data { bytes, holds: cache.holds(&cache.node) }),
+                needed: smallest(&cache.node, &suffices),
+            }
         });
         Need {
             users,
@@ -278,9 +326,27 @@ impl Model {
         data.into_iter().chain(held).collect()
     }
 
+    /// Returns the bytes that users take up in a cache; none when no service that uses it says how many.
+    fn cached(&self, users: u64, cache: &Cache) -> Option<f64> {
+        let used = self.services.iter().filter(|service| service.caches.contains(&cache.name));
+        let of_each: Vec<f64> = used.filter_map(|service| service.cached).collect();
+        (!of_each.is_empty()).then(|| of_each.iter().sum::<f64>() * users as f64)
+    }
+
     fn connections(&self, users: u64, of: &dyn Fn(&Service) -> bool) -> u32 {
         let held = self.services.iter().filter(|service| of(service));
         held.map(|service| service.tasks_for(users).saturating_mul(service.connections)).fold(0, u32::saturating_add)
+    }
+
+    /// Returns when the memory of a cache is used up.
+    fn cache_bound(&self, cache: &Cache) -> Option<Bound> {
+        let holds = cache.holds(&cache.node)?;
+        let users = largest(&|users| self.cached(users, cache).is_none_or(|bytes| cache.fits(&cache.node, bytes)))?;
+        Some(Bound {
+            what: format!("`caches.{}` ({}) holds about {} MiB of data", cache.name, cache.node, mebibytes(holds)),
+            users,
+            help: format!("raise `caches.{}.node`, or keep less for each user", cache.name),
+        })
     }
 
     /// Returns the limits of the file as it is, the first one first. The capacity units of a load balancer are none: it scales by itself, and
@@ -331,6 +397,7 @@ impl Model {
                 help: "hold fewer connections in each task".to_owned(),
             });
         }
+        bounds.extend(self.caches.iter().filter_map(|cache| self.cache_bound(cache)));
         for quota in &self.quotas {
             let Some(most) = quota.most else { continue };
             let Some(users) = largest(&|users| self.counted(quota.counts, users) <= most) else { continue };
@@ -384,6 +451,7 @@ mod tests {
             databases: vec!["main".into()],
             caches: vec!["sessions".into()],
             spot: false,
+            cached: None,
             outgoing: None,
         };
         let worker = Service { name: "worker".into(), carries: None, tasks: (1, 1), caches: Vec::new(), ..web.clone() };
@@ -393,7 +461,9 @@ mod tests {
             class: "db.t4g.small".into(),
             accepts: accepts.map(|(class, most)| (class.to_owned(), most)).into(),
         };
-        let cache = Cache { name: "sessions".into(), node: "cache.t4g.small".into(), accepts: 65_000.0 };
+        let holds = [("cache.t4g.small", 1e9), ("cache.t4g.medium", 2.4e9)];
+        let holds = holds.map(|(node, most)| (node.to_owned(), most)).into();
+        let cache = Cache { name: "sessions".into(), node: "cache.t4g.small".into(), accepts: 65_000.0, holds };
         Model {
             services: vec![web, worker],
             databases: vec![database],
@@ -457,6 +527,32 @@ mod tests {
         assert_eq!(told(&model), [data, ("2 NAT gateways carry 110,000 connections to one address".to_owned(), 550_000)]);
         model.nat.gateways = 0;
         assert_eq!(told(&model), []);
+    }
+
+    #[test]
+    fn memory_of_caches_is_computed_by_hand() {
+        let mut model = model();
+        let cache = |model: &Model, users| model.need(users).caches.remove(0);
+        assert_eq!((cache(&model, 1 << 30).data, model.cache_bound(&model.caches[0])), (None, None));
+        // 8 KiB of each user; the worker, which says nothing and uses no cache, counts for nothing.
+        model.services[0].cached = Some(8192.0);
+        let told = cache(&model, 97_000);
+        assert_eq!(told.data, Some(Data { bytes: 794_624_000.0, holds: Some(1e9) }));
+        assert_eq!(told.needed.as_deref(), Some("cache.t4g.small"));
+        // 0.8 × 1e9 ÷ 8,192 = 97,656.25, and 0.8 × 2.4e9 ÷ 8,192 = 234,375.
+        let bound = model.cache_bound(&model.caches[0]).unwrap();
+        let what = "`caches.sessions` (cache.t4g.small) holds about 953 MiB of data";
+        assert_eq!((bound.what.as_str(), bound.users), (what, 97_656));
+        assert_eq!(cache(&model, 97_657).needed.as_deref(), Some("cache.t4g.medium"));
+        assert_eq!(cache(&model, 234_375).needed.as_deref(), Some("cache.t4g.medium"));
+        assert_eq!(cache(&model, 234_376).needed, None);
+        // Two services that keep something for each user.
+        (model.services[1].cached, model.services[1].caches) = (Some(2048.0), vec!["sessions".into()]);
+        assert_eq!(cache(&model, 1_000).data.unwrap().bytes, 10_240_000.0);
+        // Of a family that is not known nothing is claimed.
+        model.caches[0].holds.clear();
+        let told = cache(&model, 1_000);
+        assert_eq!((told.needed, told.data.unwrap().holds, model.cache_bound(&model.caches[0])), (None, None, None));
     }
 
     #[test]

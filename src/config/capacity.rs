@@ -25,6 +25,11 @@ pub struct Capacity {
     #[serde(default = "connections")]
     #[schemars(range(max = 10000))]
     pub connections_per_task: u32,
+    /// KiB of memory in each cache in `uses` that a user takes up, an assumption: a session, and what is cached for one user. If sessions
+    /// outlive the activity, more: those of users who have left are still there. Default: not said, and the memory of caches is not compared with.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_048_576), example = &8)]
+    pub cache_kib_per_user: Option<u32>,
     /// Connections through NAT gateways to the one address of the internet to which it has most (of a payment service, for instance), an
     /// assumption. Default: not said, and the limit of a gateway is not compared with.
     #[serde(default)]

@@ -8,7 +8,7 @@ use super::plan::finish;
 use super::style::{Look, STRONG, wrap};
 use super::table::table;
 use super::units::decimal;
-use crate::capacity::model::{FILLED, months};
+use crate::capacity::model::{FILLED, mebibytes, months};
 use crate::capacity::number::whole;
 use crate::capacity::{Bound, Demand, Need};
 
@@ -104,16 +104,24 @@ impl Outlook {
         }
         let classes = [("databases", &self.need.databases), ("caches", &self.need.caches)];
         for (section, class) in classes.into_iter().flat_map(|(section, all)| all.iter().map(move |class| (section, class))) {
-            let needed = match (&class.needed, class.accepts) {
-                (Some(needed), _) => needed.clone(),
-                (None, None) => "not known".to_owned(),
-                (None, Some(_)) => "none suffices: use a proxy".to_owned(),
+            let needed = match &class.needed {
+                Some(needed) => needed.clone(),
+                None if class.is_unknown() => "not known".to_owned(),
+                None if section == "caches" => "none suffices".to_owned(),
+                None => "none suffices: use a proxy".to_owned(),
             };
             let accepts = class.accepts.map_or_else(
                 || "what it accepts is not known".to_owned(),
                 |most| format!("{} of about {} are planned for", percent(FILLED), whole(most as u64)),
             );
-            let why = format!("{} connections, {accepts}", whole(u64::from(class.connections)));
+            let mut why = format!("{} connections, {accepts}", whole(u64::from(class.connections)));
+            if let Some(data) = &class.data {
+                let holds = data.holds.map_or_else(
+                    || "what it holds is not known".to_owned(),
+                    |most| format!("{} of about {} are planned for", percent(FILLED), mebibytes(most)),
+                );
+                why += &format!("; {} MiB of data, {holds}", mebibytes(data.bytes));
+            }
             rows.push(vec![format!("{section}.{}", class.name), class.now.clone(), needed, why]);
         }
         if let Some(units) = &self.balancer_units {
@@ -217,7 +225,7 @@ pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
         .around
         .iter()
         .map(|point| {
-            let fits = if point.fits { "" } else { " (no database class suffices)" };
+            let fits = if point.fits { "" } else { " (no class suffices)" };
             vec![
                 whole(point.users),
                 rate(point.requests),

@@ -1,18 +1,21 @@
+mod assumptions;
+
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::account::{Told, nat, nat_assumption};
-use super::arguments::{Aws, StackFile};
-use super::edited::{self, Edit, placed};
-use super::learned;
-use super::price;
-use super::session::{self, Session};
-use super::stack_file;
-use super::stop::{Exit, Result, Stop};
 use crate::aws::elasticache::NODE_CONNECTIONS;
 use crate::blueprint::alarms::databases::usual_connections;
-use crate::capacity::{Cache, Database, Model, Need, Service, Size, Source};
-use crate::config::capacity::{Basis, CONNECTIONS, Capacity, PER_USER};
+use crate::capacity::{Cache, Database, Model, Need, Service, Size, Source, memory};
+use crate::commands::account::{Told, nat};
+use crate::commands::arguments::{Aws, StackFile};
+use crate::commands::edited::{self, Edit, placed};
+use crate::commands::learned;
+use crate::commands::price;
+use crate::commands::session::{self, Session};
+use crate::commands::stack_file;
+use crate::commands::stop::{Exit, Result, Stop};
+use crate::config::cache::CacheEngine;
+use crate::config::capacity::{CONNECTIONS, PER_USER};
 use crate::config::{self, Loaded};
 use crate::prices::{Bill, HOURS};
 use crate::ui::capacity::{Outlook, Point};
@@ -194,7 +197,7 @@ fn outlook(loaded: &Loaded, arguments: &Arguments, users: u64, told: &Told) -> R
         let users = ((users as f64 * factor).round() as u64).clamp(1, MOST_USERS);
         let (need, bill) = point(users)?;
         let tasks = need.services.iter().filter_map(|service| service.needed).sum();
-        let fits = need.databases.iter().all(|database| database.needed.is_some() || database.accepts.is_none());
+        let fits = need.databases.iter().chain(&need.caches).all(|class| class.needed.is_some() || class.is_unknown());
         let (monthly, unpriced) = (dollars(&bill), bill.sum().unpriced);
         around.push(Point { users, requests: need.requests, tasks, monthly, unpriced, fits });
     }
@@ -215,7 +218,7 @@ fn outlook(loaded: &Loaded, arguments: &Arguments, users: u64, told: &Told) -> R
         now: dollars(&now),
         monthly: dollars(&bill),
         unpriced: bill.sum().unpriced,
-        assumptions: assumptions(loaded, &model, arguments, told),
+        assumptions: assumptions::all(loaded, &model, arguments, told),
         tasks_now: model.services.iter().map(|service| (service.name.clone(), service.tasks)).collect(),
         need,
         around,
@@ -253,6 +256,7 @@ fn model(loaded: &Loaded, arguments: &Arguments, told: &Told) -> Model {
             databases: used(service, "databases"),
             caches: used(service, "caches"),
             spot: service.spot,
+            cached: measured.and_then(|measured| measured.cache_kib_per_user).map(|kib| f64::from(kib) * 1024.0),
             outgoing: measured.and_then(|measured| measured.outgoing_connections_per_task),
         }
     });
@@ -269,6 +273,7 @@ fn model(loaded: &Loaded, arguments: &Arguments, told: &Told) -> Model {
         name: name.to_string(),
         node: cache.node.clone(),
         accepts: NODE_CONNECTIONS,
+        holds: held(cache),
     });
     Model {
         services: services.collect(),
@@ -278,6 +283,17 @@ fn model(loaded: &Loaded, arguments: &Arguments, told: &Told) -> Model {
         is_balanced: stack.is_load_balanced(),
         quotas: told.known(arguments.fargate_vcpus),
     }
+}
+
+/// Returns how much data each type of a cache's family, from its own on, holds.
+fn held(cache: &config::cache::Cache) -> Vec<(String, f64)> {
+    let nodes = Size::of(&cache.node).map_or_else(|| vec![cache.node.clone()], |size| size.and_larger());
+    let reserved = cache.parameters.get("reserved-memory-percent").and_then(|said| said.parse::<f64>().ok());
+    let holds = |node: &str| match cache.engine {
+        CacheEngine::Memcached => memory::memcached(node, cache.nodes.unwrap_or(1)),
+        CacheEngine::Valkey | CacheEngine::Redis => memory::valkey(node, reserved),
+    };
+    nodes.into_iter().filter_map(|node| Some((node.clone(), holds(&node)?))).collect()
 }
 
 /// Returns what the file costs when it is what is needed, with all of these users all the time.
@@ -296,6 +312,12 @@ fn billed(loaded: &Loaded, need: &Need) -> Result<Bill> {
             database.class.clone_from(needed);
         }
     }
+    for class in &need.caches {
+        let cache = stack.caches.iter_mut().find(|(name, _)| name.as_str() == class.name).map(|(_, cache)| cache);
+        if let (Some(cache), Some(needed)) = (cache, &class.needed) {
+            cache.node.clone_from(needed);
+        }
+    }
     let usage = &mut stack.usage;
     let factor = if usage.requests > 0.0 { need.requests / usage.requests } else { 1.0 };
     let times =
@@ -304,75 +326,6 @@ fn billed(loaded: &Loaded, need: &Need) -> Result<Bill> {
     usage.cross_zone = times(usage.cross_zone);
     usage.requests = need.requests;
     Ok(price::billed(&loaded)?.0)
-}
-
-/// Returns how the file knows what a task carries.
-fn by(capacity: &Capacity) -> String {
-    let how = match capacity.basis {
-        None | Some(Basis::Load) => "measured",
-        Some(Basis::Production) => "the busiest hour of production",
-        Some(Basis::Extrapolated) => "extrapolated from production",
-    };
-    match &capacity.measured {
-        Some(day) => format!("{how} on {day}"),
-        None => format!("{how}, the file does not say when"),
-    }
-}
-
-/// Returns every assumption, in a sentence each.
-fn assumptions(loaded: &Loaded, model: &Model, arguments: &Arguments, told: &Told) -> Vec<String> {
-    let stack = &loaded.stack;
-    let mut out = Vec::new();
-    for service in &model.services {
-        let name = &service.name;
-        let measured = stack.capacity.iter().find(|(known, _)| known.as_str() == name).map(|(_, measured)| measured);
-        let Some((carries, source)) = service.carries else {
-            out.push(format!("`services.{name}`: what a task carries is not known, so its tasks stay as they are in the file."));
-            continue;
-        };
-        let from = match source {
-            Source::Given => "given by `--assume`".to_owned(),
-            Source::Learned if arguments.extrapolate => "extrapolated from production".to_owned(),
-            Source::Learned => "the busiest hour of production".to_owned(),
-            Source::Measured => measured.map_or_else(String::new, by),
-        };
-        let users = carries / service.per_user;
-        out.push(format!(
-            "`services.{name}`: a task carries {carries} requests/s ({from}), a user sends {} requests/s, so {users:.0} users for each task. \
-             A task of the same size, at a database that is not slower.",
-            service.per_user
-        ));
-    }
-    if !model.databases.is_empty() || !model.caches.is_empty() {
-        let held: Vec<String> = model
-            .services
-            .iter()
-            .filter(|service| !service.databases.is_empty() || !service.caches.is_empty())
-            .map(|service| format!("{} in each task of `services.{}`", service.connections, service.name))
-            .collect();
-        let held = if held.is_empty() { "none".to_owned() } else { held.join(", ") };
-        out.push(format!(
-            "Connections to each database and cache: {held} (`connections_per_task`). At most 80 % are planned for."
-        ));
-    }
-    for database in model.databases.iter().filter(|database| database.accepts.is_empty()) {
-        let (name, class) = (&database.name, &database.class);
-        out.push(format!("`databases.{name}`: how many connections {class} accepts is not known, so it stays as it is."));
-    }
-    out.push(
-        "Not modelled: what queries cost, the processors and disks of databases and caches, how data grows, the memory of caches, and how the load balancer keeps up when requests more than double within minutes."
-            .to_owned(),
-    );
-    if model.nat.gateways > 0 {
-        out.push(nat_assumption(model));
-    }
-    out.push(
-        "The price is as if all of these users were active all month: an upper bound where tasks are scaled. `usage.transfer`, `usage.nat`, \
-         `usage.cross_zone` and `usage.logs` of the file grow with the requests."
-            .to_owned(),
-    );
-    out.extend(told.assumption(arguments.fargate_vcpus).map(str::to_owned));
-    out
 }
 
 /// Returns what is to be written into the file.
@@ -395,170 +348,13 @@ fn edits(loaded: &Loaded, need: &Need) -> Vec<Edit> {
             out.push((at(&["databases", &class.name, "class"]), json!(needed)));
         }
     }
+    for class in &need.caches {
+        if let Some(needed) = class.needed.as_ref().filter(|needed| **needed != class.now) {
+            out.push((at(&["caches", &class.name, "node"]), json!(needed)));
+        }
+    }
     out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::price::Pricing;
-    use super::*;
-    use crate::aws::bill;
-
-    const FILE: &str = r#"
-stack: shop
-region: us-east-1
-services:
-  web:
-    image: "nginx:1.27"
-    cpu: 512
-    memory: 1024
-    port: 80
-    routes: ["/*"]
-    scale: { min: 2, max: 30 }
-    uses: [databases.main, caches.sessions]
-  worker: { image: "nginx:1.27", uses: [databases.main] }
-databases:
-  main: { engine: postgres, version: "16", class: db.t4g.small }
-caches:
-  sessions: { engine: valkey }
-capacity:
-  web: { requests_per_task: 50, measured: 2026-11-25, p99: 280ms }
-"#;
-
-    fn loaded(text: &str) -> Loaded {
-        config::load("s.yaml", text, None, &stack_file::stack_schema()).unwrap()
-    }
-
-    /// What is typed when nothing else is said.
-    fn arguments() -> Arguments {
-        #[derive(clap::Parser)]
-        struct Typed {
-            #[command(flatten)]
-            arguments: Arguments,
-        }
-        let typed = ["stack", "s.yaml", "--users", "1", "--growth", "10%/month", "--fargate-vcpus", "64"];
-        <Typed as clap::Parser>::parse_from(typed).arguments
-    }
-
-    fn answered(loaded: &Loaded, arguments: &Arguments, users: u64) -> Result<Outlook> {
-        outlook(loaded, arguments, users, &Told::default())
-    }
-
-    #[test]
-    fn what_is_needed_is_told_with_its_price() {
-        let outlook = answered(&loaded(FILE), &arguments(), 5_000).unwrap();
-        insta::assert_snapshot!("capacity-text", ui::capacity::capacity_text(&outlook, &Look::plain(110)));
-        insta::assert_snapshot!("capacity-svg", ui::capacity::capacity_svg(&outlook));
-        // 500 requests/s at 50 are 10 tasks; with the worker they hold 110 connections.
-        assert_eq!((outlook.need.services[0].needed, outlook.need.databases[0].connections), (Some(10), 110));
-        assert!(outlook.monthly > outlook.now);
-    }
-
-    /// The price is that of the same file, written by hand.
-    #[test]
-    fn the_price_is_that_of_the_file_that_is_needed() {
-        let outlook = answered(&loaded(FILE), &arguments(), 5_000).unwrap();
-        let by_hand = FILE
-            .replace("scale: { min: 2, max: 30 }", "count: 10")
-            .replace("capacity:", "usage: { requests: 500, transfer: 50000GiB, nat: 25000GiB, logs: 5000GiB }\ncapacity:");
-        let by_hand = loaded(&by_hand);
-        let bill = bill::of(&stack_file::offline(&by_hand).unwrap(), "us-east-1", &Pricing::of(&by_hand.stack).usage, None);
-        assert_eq!(outlook.monthly, dollars(&bill));
-    }
-
-    #[test]
-    fn what_is_not_measured_is_not_guessed() {
-        let (text, _) = FILE.split_once("capacity:").unwrap();
-        let Err(Stop::Message(_, why, Some(help))) = answered(&loaded(text), &arguments(), 10).map(|_| ()) else { panic!() };
-        assert!(why.contains("not guessed") && help.contains("stack load services.web --save"), "{why} {help}");
-        let assumed = Arguments { assume: vec![("web".into(), 20.0)], ..arguments() };
-        let outlook = answered(&loaded(text), &assumed, 1_000).unwrap();
-        assert_eq!(outlook.need.services[0].needed, Some(5));
-        assert!(outlook.assumptions[0].contains("given by `--assume`"), "{:?}", outlook.assumptions);
-    }
-
-    #[test]
-    fn what_is_needed_becomes_edits() {
-        let file = loaded(FILE);
-        let of = |users| edits(&file, &answered(&file, &arguments(), users).unwrap().need);
-        assert_eq!(of(1_000), []);
-        let edits = of(20_000);
-        let told: Vec<String> = edits.iter().map(|(path, value)| format!("{} {value}", path.join("."))).collect();
-        assert_eq!(told, ["services.web.scale.max 40", "databases.main.class \"db.t4g.large\""]);
-    }
-
-    /// The stages of docs/stages.md: the file, and the users of a month.
-    const STAGES: [(&str, &str, u64); 7] = [
-        ("free tier", "0-free-tier", 0),
-        ("100", "1-hundred", 100),
-        ("1,000", "2-thousand", 1_000),
-        ("10,000", "3-ten-thousand", 10_000),
-        ("100,000", "4-hundred-thousand", 100_000),
-        ("1 million", "5-million", 1_000_000),
-        ("10 million", "6-ten-million", 10_000_000),
-    ];
-
-    /// Of the users of a month, one of so many is active at the busiest moment.
-    const ACTIVE: u64 = 100;
-
-    #[test]
-    fn the_page_about_stages_is_fresh() {
-        let root = env!("CARGO_MANIFEST_DIR");
-        let mut rows = "| users a month | file | a month | tasks | at the busiest moment | the first limit |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
-        for (name, file, users) in STAGES {
-            let path = format!("{root}/stacks/stages/{file}.yaml");
-            let loaded = loaded(&std::fs::read_to_string(path).unwrap());
-            assert_eq!(loaded.warnings.diagnostics.len(), 0, "{file}");
-            let bill = bill::of(&stack_file::offline(&loaded).unwrap(), "us-east-1", &Pricing::of(&loaded.stack).usage, None);
-            let mut monthly = format!("${:.0}", dollars(&bill).unwrap());
-            let unknown: std::collections::BTreeSet<&str> =
-                bill.lines.iter().filter(|line| line.monthly.is_none()).map(|line| line.billed.part.what.as_str()).collect();
-            if !unknown.is_empty() {
-                monthly =
-                    format!("more than {monthly}; no price is known for {}", unknown.into_iter().collect::<Vec<_>>().join(", "));
-            }
-            let (mut busiest, mut first) = (String::new(), String::new());
-            let model = model(&loaded, &arguments(), &Told::default());
-            if users > 0 {
-                let need = model.need(users / ACTIVE);
-                let web = &need.services[0];
-                assert!(web.needed.unwrap() <= web.allowed, "{file}: {web:?}");
-                for class in need.databases.iter().chain(&need.caches) {
-                    assert_eq!(class.needed.as_deref(), Some(class.now.as_str()), "{file}: {class:?}");
-                }
-                busiest = format!("{} requests/s, {}", web.requests, ui::count(web.needed.unwrap() as usize, "task"));
-                let bounds = Model { quotas: Told::default().known(None), ..model.clone() }.bounds();
-                first = format!("{} users: {}", bounds[0].users * ACTIVE, bounds[0].what);
-                // The average is a third of the busiest moment.
-                let average = loaded.stack.usage.requests * 3.0 / web.requests;
-                assert!((0.9..1.1).contains(&average), "{file}: {average}");
-            }
-            let (least, most) = model.services[0].tasks;
-            let tasks = if least == most { least.to_string() } else { format!("{least} to {most}") };
-            rows += &format!(
-                "| {name} | [`{file}.yaml`](../stacks/stages/{file}.yaml) | {monthly} | {tasks} | {busiest} | {first} |\n"
-            );
-        }
-        let path = format!("{root}/docs/stages.md");
-        let page = std::fs::read_to_string(&path).unwrap();
-        let (before, rest) = page.split_once("<!-- begin -->\n").unwrap();
-        let (_, after) = rest.split_once("<!-- end -->").unwrap();
-        let now = format!("{before}<!-- begin -->\n\n{rows}\n<!-- end -->{after}");
-        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
-            std::fs::write(&path, &now).unwrap();
-        }
-        assert!(std::fs::read_to_string(&path).unwrap() == now, "run: INSTA_UPDATE=always cargo test --lib stages");
-    }
-
-    #[test]
-    fn shares_and_assumptions_are_read() {
-        assert_eq!(growth("10%/month"), Ok(0.1));
-        assert_eq!(assumed("services.web=20"), Ok(("web".into(), 20.0)));
-        for wrong in ["10%", "10/month", "-5%/month", ""] {
-            assert!(growth(wrong).is_err(), "{wrong}");
-        }
-        for wrong in ["web", "web=", "=5", "web=0"] {
-            assert!(assumed(wrong).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;
