@@ -148,6 +148,11 @@ class Databases(_Databases):
         self.look("copy")
         for name in ("source", "copy"):
             self.refused("InvalidDBInstanceState", self.rds.stop_db_instance, 400, DBInstanceIdentifier=name)
+        # Nor what has one in another region.
+        self.database("home", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd!")
+        arn, there = self.look("home")["DBInstanceArn"], self.server.client("rds", ELSEWHERE)
+        there.create_db_instance_read_replica(DBInstanceIdentifier="away", SourceDBInstanceIdentifier=arn)
+        self.refused("InvalidDBInstanceState", self.rds.stop_db_instance, 400, DBInstanceIdentifier="home")
 
     def test_a_state_that_is_said_lasts_until_it_is_mended(self):
         self.database("full")

@@ -53,6 +53,7 @@ fn asleep(running: &Whole, hours: &Hours) -> Option<Whole> {
         // Of what is there twice, the second half is going.
         drop(graph.insert(Node { key: key.clone(), desired, origin: origin.clone() }));
     }
+    graph.note_followed(running.objects.iter().filter_map(|object| Some((object.key.clone(), object.live.as_deref()?))));
     graph.pause(&aws::registry(), why(running, hours)).ok()?;
     let mut seen = BTreeSet::new();
     let objects = running.objects.iter().filter_map(|object| {
@@ -92,6 +93,7 @@ pub fn running(mut whole: Whole, plan: &Plan) -> Whole {
     let Some(paused) = words.map(Pause::of).max() else { return whole };
     let desired = desired(plan);
     let mut at_rest = desired.clone();
+    at_rest.note_followed(plan.items.iter().filter_map(|item| Some((item.key.clone(), item.before.as_ref()?.live.as_ref()))));
     if at_rest.pause(&aws::registry(), paused).is_err() {
         return whole;
     }

@@ -43,13 +43,17 @@ pub fn pause(session: &Session, graph: &mut Graph, snapshot: &Snapshot, delete_n
         session.say("Its NAT gateways stay deleted until `stack resume`.")?;
     }
     let why = if has_nat && delete_nat || lacks_nat { Pause::Bare } else { Pause::Asked };
+    graph.note_followed_in(snapshot);
     let paused = graph.pause(&session.registry, why)?;
     if paused.is_empty() {
         let help = "services and databases can be, except databases that have or are read replicas";
         return Err(Stop::message(format!("nothing of `{}` can be paused", environment(session)), help));
     }
     for node in graph.nodes().filter(|node| node.key.kind == Instance::KIND && !paused.contains(&node.key)) {
-        session.say(&format!("`{}` keeps running: AWS stops no database that has or is a read replica.", node.key))?;
+        session.say(&format!(
+            "`{}` keeps running: AWS stops no database that has or is a read replica, in whatever region that is.",
+            node.key
+        ))?;
     }
     Ok(())
 }

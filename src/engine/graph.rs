@@ -72,6 +72,8 @@ pub struct Graph {
     /// Places in the file that were called otherwise.
     pub moved: Vec<Moved>,
     ignored_tags: Vec<String>,
+    /// What others follow elsewhere ([`super::item::FOLLOWERS`]).
+    pub(super) followed: BTreeSet<Key>,
     /// What does not exist while the environment is paused ([`super::pause`]).
     pub(super) absent: BTreeSet<Key>,
     /// What is desired while the environment runs, of what is paused or does not exist then.

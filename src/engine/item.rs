@@ -186,6 +186,10 @@ pub const NEVER_SERVED: &str = "never_served";
 /// The attribute of a live object that says, in words, what neither the stack did nor a change fixes: someone's access key.
 pub const NOTICED: &str = "noticed";
 
+/// The attribute of a live object that lists what follows it elsewhere, in no graph of this stack: it counts as a user of its own kind
+/// when the environment is paused ([`Resource::pause`](super::Resource::pause)).
+pub const FOLLOWERS: &str = "followers";
+
 /// Why what only its tags attribute to the stack is not simply deleted.
 pub(super) const UNMARKED: &str = "only its tags say that it belongs to this stack, and anyone who may write tags could have set them, so it is deleted only with consent; to keep it, remove its tags `stack:name`, `stack:env` and `stack:key`";
 

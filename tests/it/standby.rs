@@ -188,6 +188,15 @@ fn a_pilot_light_has_no_tasks() {
     standby(&s, &["--allow-delete", "*"]).ok();
     assert_eq!(there(&s, AWAY), dark);
 
+    // What is followed runs when all else at home is paused, as AWS does not stop it.
+    let paused = s.place.stack(&["pause", "s.yaml", "--yes"]).ok();
+    assert!(said(&paused).contains("`rds.instance/main` keeps running"), "{}", said(&paused));
+    let home = there(&s, HOME);
+    assert_eq!(home["services"], json!({"shop-web": 0}));
+    s.assert_in_step();
+    s.place.stack(&["resume", "s.yaml", "--yes"]).ok();
+    s.assert_in_step();
+
     // What someone did there is undone.
     let scaled = r#"
 ecs = client("ecs", "eu-central-1")

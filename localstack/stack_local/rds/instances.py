@@ -622,12 +622,9 @@ def stop_db_instance(call: Call) -> dict:
         return call.stock()
     if name in state.under_way or name in state.failed or name in state.told:
         raise _bad_state(name)
-    replicas = [
-        o
-        for o in moto_backend(call.account, call.region).databases.values()
-        if o.is_replica and (o.source_db_instance_identifier or "").split(":")[-1] == name
-    ]
-    if database.is_replica or replicas:
+    # "You can't stop a DB instance that has a read replica, or that is a read replica": in whatever region that is
+    # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html).
+    if database.is_replica or database.replicas:
         # The words are ours.
         raise fault("InvalidDBInstanceState", f"Cannot stop {name}: it is a read replica or the source of one.")
     state.under_way[name] = ("stopping", clock.timer("rds.stop"))

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
+use super::item::FOLLOWERS;
 use super::key::Key;
 use super::kind::{Kind, Registry};
 use super::plan::Plan;
@@ -32,6 +33,12 @@ impl Snapshot {
 }
 
 impl Graph {
+    /// Notes what others follow elsewhere, as the live objects say: of some kinds that cannot be paused.
+    pub fn note_followed<'a>(&mut self, live: impl Iterator<Item = (Key, &'a Value)>) {
+        let is_followed = |live: &Value| live.get(FOLLOWERS).and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+        self.followed = live.filter(|(_, live)| is_followed(live)).map(|(key, _)| key).collect();
+    }
+
     /// Turns what is desired into what is desired while the environment is paused, and returns what that concerns.
     ///
     /// # Errors
@@ -44,10 +51,12 @@ impl Graph {
                 users.entry(key).or_default().insert(user.kind.clone());
             }
         }
+        let followed = std::mem::take(&mut self.followed);
         let (mut paused, mut awake) = (BTreeSet::new(), Vec::new());
         for node in self.nodes_mut() {
             let Some(kind) = registry.find(&node.key.kind) else { continue };
-            let used_by: Vec<&str> = users.get(&node.key).into_iter().flatten().map(String::as_str).collect();
+            let follower = followed.contains(&node.key).then_some(node.key.kind.as_str());
+            let used_by: Vec<&str> = users.get(&node.key).into_iter().flatten().map(String::as_str).chain(follower).collect();
             let running = node.clone();
             let desired = Arc::make_mut(&mut node.desired);
             if !kind.pause(desired, why, &used_by) {
@@ -61,6 +70,7 @@ impl Graph {
             }
             paused.insert(node.key.clone());
         }
+        self.followed = followed;
         awake.extend(self.absent.iter().filter_map(|key| self.get(key).cloned()));
         for node in awake {
             // What is paused already has been told before.
@@ -99,12 +109,19 @@ impl Graph {
         Ok(())
     }
 
+    /// Does the same with what a snapshot has of the stack's own objects.
+    pub fn note_followed_in(&mut self, snapshot: &Snapshot) {
+        let ours = snapshot.remaining().filter(|seen| matches!(seen.claim, Claim::Ours(_)));
+        self.note_followed(ours.filter_map(|seen| Some((seen.key()?, seen.live.as_ref()))));
+    }
+
     /// Pauses what is desired if the environment is paused, and returns why it is.
     ///
     /// # Errors
     /// As [`Graph::pause`].
     pub fn rest<C: Cloud>(&mut self, registry: &Registry<C>, snapshot: &Snapshot) -> Result<Option<Pause>> {
         let Some(why) = snapshot.paused() else { return Ok(None) };
+        self.note_followed_in(snapshot);
         self.pause(registry, why)?;
         Ok(Some(why))
     }

@@ -495,6 +495,16 @@ fn a_kind_decides_by_the_reason_and_by_its_users() {
 }
 
 #[test]
+fn what_others_follow_elsewhere_is_in_use() {
+    let paused = |live: Value| {
+        let mut graph = graph(FILE);
+        graph.note_followed([(Key::new(Store::KIND, "store"), &live)].into_iter());
+        graph.pause(&registry(), Pause::Asked).unwrap().contains(&Key::new(Store::KIND, "store"))
+    };
+    assert_eq!([json!({}), json!({"followers": []}), json!({"followers": ["elsewhere"]})].map(paused), [true, true, false]);
+}
+
+#[test]
 fn what_is_not_ready_counts_and_what_is_not_ours_does_not() {
     let seen = |name: &str, word: &str, claim: fn(String) -> Claim, state| Seen {
         kind: Worker::KIND.into(),
