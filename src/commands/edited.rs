@@ -20,10 +20,11 @@ pub fn placed(loaded: &Loaded, path: &[String]) -> Vec<String> {
     lead.into_iter().chain(path.iter().cloned()).collect()
 }
 
-/// Shows what a file becomes with these edits, asks, and writes it. Returns whether it was written.
+/// Shows what the stack file becomes with these edits, and the file of the environment if it has one of its own, asks, and writes them. Returns
+/// whether anything was written.
 ///
 /// # Errors
-/// When an edit cannot be written without a change elsewhere, or the file would be wrong.
+/// When an edit cannot be written without a change elsewhere, or a file would be wrong.
 pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Result<bool> {
     let name = &file.file;
     if !Path::new(name).is_file() {
@@ -32,6 +33,56 @@ pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Res
             "name the stack file",
         ));
     }
+    let env = file.env().map(config::environment::short);
+    let beside = env.as_ref().and_then(|env| Some((env, config::joined::file_name(name, env)?)));
+    let beside = beside.filter(|(_, beside)| Path::new(beside).is_file());
+    let lead = beside.as_ref().map(|(env, _)| ["environments".to_owned(), (*env).clone()]);
+    let is_beside = |(path, _): &&Edit| lead.as_ref().is_some_and(|lead| path.starts_with(lead));
+    let (own, of_file): (Vec<&Edit>, Vec<&Edit>) = edits.iter().partition(is_beside);
+    let mut files = vec![edited(name, of_file.into_iter().map(|(path, value)| (path.as_slice(), value)))?];
+    if let Some((_, beside)) = &beside {
+        files.push(edited(beside, own.into_iter().map(|(path, value)| (&path[2..], value)))?);
+    }
+    let text = match (files.as_slice(), &env) {
+        ([file, beside], Some(env)) => config::joined::joined(&file.after, env, &beside.name, &beside.after),
+        _ => files[0].after.clone(),
+    };
+    // What the files would be must be right, in the environment that was chosen.
+    let schema = stack_file::stack_schema();
+    let loaded = config::load(name, &text, stack_file::env_of(file.env(), &text).as_deref(), &schema)?;
+    // What is written for all of them must be right in each.
+    for env in loaded.environments.iter().filter(|_| !loaded.chosen) {
+        config::load(name, &stack_file::with_overlay(name, Some(env), text.clone())?, Some(env), &schema)?;
+    }
+    files.retain(|file| file.after != file.before);
+    let names = files.iter().map(|file| format!("`{}`", file.name)).collect::<Vec<_>>().join(" and ");
+    if files.is_empty() {
+        let all = beside.map_or_else(|| format!("`{name}`"), |(_, beside)| format!("`{beside}`"));
+        ui::err(&ui::note(&format!("{all} says that already."), &Look::stderr(color)))?;
+        return Ok(false);
+    }
+    for file in &files {
+        ui::err(&ui::check::edits_text(&file.name, &file.before, &file.after, &Look::stderr(color)))?;
+    }
+    if !yes && !super::consent::confirmed(&format!("Write this into {names}?"), "write it")? {
+        return Ok(false);
+    }
+    for file in &files {
+        write(Path::new(&file.name), &file.before, &file.after)?;
+    }
+    ui::err(&format!("Wrote {names}; `stack plan` shows what that changes.\n"))?;
+    Ok(true)
+}
+
+/// A file before and after it is edited.
+struct Edited {
+    name: String,
+    before: String,
+    after: String,
+}
+
+/// Reads a file and returns what it becomes.
+fn edited<'a>(name: &str, edits: impl Iterator<Item = (&'a [String], &'a Value)>) -> Result<Edited> {
     let before = stack_file::read_alone(name)?;
     let mut after = before.clone();
     for (path, value) in edits {
@@ -44,25 +95,7 @@ pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Res
             )
         })?;
     }
-    if after == before {
-        ui::err(&ui::note(&format!("`{name}` says that already."), &Look::stderr(color)))?;
-        return Ok(false);
-    }
-    // What the file would be must be right, in the environment that was chosen.
-    let schema = stack_file::stack_schema();
-    let text = stack_file::with_overlay(name, file.env(), after.clone())?;
-    let loaded = config::load(name, &text, stack_file::env_of(file.env(), &text).as_deref(), &schema)?;
-    // What is written for all of them must be right in each.
-    for env in loaded.environments.iter().filter(|_| !loaded.chosen) {
-        config::load(name, &stack_file::with_overlay(name, Some(env), after.clone())?, Some(env), &schema)?;
-    }
-    ui::err(&ui::check::edits_text(name, &before, &after, &Look::stderr(color)))?;
-    if !yes && !super::consent::confirmed(&format!("Write this into `{name}`?"), "write it")? {
-        return Ok(false);
-    }
-    write(Path::new(name), &before, &after)?;
-    ui::err(&format!("Wrote `{name}`; `stack plan` shows what that changes.\n"))?;
-    Ok(true)
+    Ok(Edited { name: name.to_owned(), before, after })
 }
 
 /// Writes the file as it was read but for the edits, unless somebody has changed it since.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::StackFile;
 use super::edited::{self, Edit, placed};
@@ -80,10 +80,6 @@ fn hour(span: &Span, at: u32, value: &dyn Fn(&str) -> Option<f64>) -> Hour {
 /// # Errors
 /// When nothing can be counted on, or the file cannot be edited.
 pub fn save(file: &StackFile, loaded: &Loaded, learned: &Learned, extrapolate: bool, yes: bool, color: Color) -> Result<()> {
-    if loaded.is_beside {
-        let help = "write what was learned into the file by hand";
-        return Err(Stop::refused("nothing was changed: this environment is in a file of its own", help));
-    }
     let own = own(&file.file, loaded)?;
     let edits: Vec<Edit> = learned.services.iter().flat_map(|one| edits(loaded, one, extrapolate, &own)).collect();
     if edits.is_empty() {
@@ -100,9 +96,14 @@ pub fn save(file: &StackFile, loaded: &Loaded, learned: &Learned, extrapolate: b
 
 /// Returns the services about which the environment says something itself; what is said for all of them is said in the file.
 fn own(file: &str, loaded: &Loaded) -> Result<Vec<String>> {
-    let text = stack_file::read_alone(file)?;
-    let tree = config::yaml::parse(&text).map(|tree| tree.to_json()).unwrap_or_default();
-    let section = tree["environments"][&loaded.env]["capacity"].as_object().cloned().unwrap_or_default();
+    let read = |file: &str| -> Result<Value> {
+        Ok(config::yaml::parse(&stack_file::read_alone(file)?).map(|tree| tree.to_json()).unwrap_or_default())
+    };
+    let environment = match config::joined::file_name(file, &loaded.env).filter(|_| loaded.is_beside) {
+        Some(beside) => read(&beside)?,
+        None => read(file)?["environments"][&loaded.env].clone(),
+    };
+    let section = environment["capacity"].as_object().cloned().unwrap_or_default();
     Ok(section.into_iter().map(|(name, _)| name).collect())
 }
 

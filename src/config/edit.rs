@@ -66,6 +66,12 @@ fn edited(text: &str, tree: &Node, path: &[&str], value: &Value) -> Option<Strin
             let at = line_end(text, after)?;
             replaced(at, at, &block(text, &indent, first, more, value))
         }
+        // All of the file is comments.
+        NodeValue::Null if key.is_none() => {
+            let before = text.trim_end();
+            let lines = block(text, "", first, more, value);
+            Some(format!("{before}{}\n", if before.is_empty() { lines.trim_start() } else { &lines }))
+        }
         NodeValue::Null => {
             let key = key?;
             if !node.span.is_empty() {
@@ -226,6 +232,12 @@ environments: { test: { cdn: { logs: false } }, prod: {} }
         let block = FILE.replace("{ x: {} }\n", "{ x: {} }\n    multi_az: true\n");
         assert_eq!(after(FILE, "databases/other/multi_az", json!(true)), block);
         assert_eq!(after(FILE, "cdn/logs", json!(true)), FILE.replace("cdn: {}", "cdn: { logs: true }"));
+    }
+
+    #[test]
+    fn a_file_of_comments_gets_its_first_key() {
+        assert_eq!(after("# Mine.\n# like: production\n", "a/b", json!(1)), "# Mine.\n# like: production\na:\n  b: 1\n");
+        assert_eq!(after("", "a", json!(1)), "a: 1\n");
     }
 
     #[test]

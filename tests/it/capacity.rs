@@ -170,6 +170,26 @@ fn options_that_ask_aws_need_what_they_are_for() {
     assert!(s.proxy.take().is_empty(), "AWS is not asked");
 }
 
+#[test]
+fn an_environment_of_its_own_file_is_written_there() {
+    let s = Subject::new(FILE);
+    let beside = "# A copy for a bug.\nservices:\n  web: { count: 1 } # enough\n";
+    s.place.file("s.bug.yaml", beside);
+    let read = |name: &str| std::fs::read_to_string(s.place.path().join(name)).unwrap();
+    let apply = ["capacity", "s.yaml", "--env", "bug", "--users", "1000", "--assume", "web=20", "--apply", "--yes"];
+    let told = s.place.stack(&apply).ok();
+    assert!(words(&told.stderr).contains("Wrote `s.bug.yaml`"), "{}", told.stderr);
+    assert_eq!(read("s.bug.yaml"), beside.replace("count: 1", "count: 5"));
+    assert_eq!(read("s.yaml"), FILE);
+    s.place.stack(&["validate", "s.yaml", "--env", "bug"]).ok();
+    let again = s.place.stack(&apply).ok();
+    assert!(words(&again.stderr).contains("The file has all that is needed."), "{}", again.stderr);
+    // All of it may be comments.
+    s.place.file("s.bug.yaml", "# A copy for a bug.\n");
+    s.place.stack(&apply).ok();
+    assert_eq!(read("s.bug.yaml"), "# A copy for a bug.\nservices:\n  web:\n    count: 5\n");
+}
+
 /// What Service Quotas tells from now on.
 const QUOTAS: &str = r#"
 import os

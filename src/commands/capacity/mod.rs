@@ -148,10 +148,6 @@ fn answer(loaded: &Loaded, arguments: &Arguments, users: u64, told: &Told, color
     if !arguments.apply {
         return Ok(());
     }
-    if loaded.is_beside {
-        let help = "write what is needed into the file of the environment by hand";
-        return Err(Stop::refused("nothing was changed: this environment is in a file of its own", help));
-    }
     let edits = edits(loaded, &outlook.need);
     if edits.is_empty() {
         ui::err(&ui::note("The file has all that is needed.", &Look::stderr(color)))?;
