@@ -320,14 +320,19 @@ impl Tally {
         }
     }
 
-    /// Returns which part of the goal is broken, in words.
+    /// Returns which parts of the goal are broken, in words: what failed first, because it counts as slow, too.
     fn broken(&self) -> Option<String> {
-        for ((percentile, most), slow) in self.goal.latencies.iter().zip(&self.slow) {
-            if *slow > percentile.spare(self.due) {
-                let was = millis(self.latency.value_at_quantile(percentile.quantile()));
-                return Some(format!("{percentile} was {was:.0} ms, more than {:.0} ms", most.as_secs_f64() * 1000.0));
-            }
-        }
+        let slow = self.goal.latencies.iter().zip(&self.slow).find(|((percentile, _), slow)| **slow > percentile.spare(self.due));
+        let slow = slow.map(|((percentile, most), _)| {
+            let was = millis(self.latency.value_at_quantile(percentile.quantile()));
+            format!("{percentile} was {was:.0} ms, more than {:.0} ms", most.as_secs_f64() * 1000.0)
+        });
+        let parts: Vec<String> = self.failing().into_iter().chain(slow).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// Returns how much failed, if that is more than the goal allows.
+    fn failing(&self) -> Option<String> {
         let share = self.failed() as f64 / self.due.max(1) as f64;
         (share > self.goal.errors).then(|| {
             let most = self.failures.iter().max_by_key(|(_, count)| **count).map(|(what, _)| format!(", most of them: {what}"));
@@ -432,6 +437,16 @@ mod tests {
             assert_eq!(step.held(), held, "{:?}", step.verdict);
             assert_eq!((step.due, step.succeeded, step.statuses[&200]), (100, 100, 100));
         }
+    }
+
+    #[test]
+    fn why_all_failed_is_told_before_that_it_was_slow() {
+        let mut counted = tally("p99=300ms,errors=1%", 2);
+        let failed = || Outcome::Failed("certificate not accepted".into());
+        let sample = Sample { outcome: failed(), ..sample(1, 1, 200) };
+        (0..2).for_each(|_| counted.record(&sample));
+        let Verdict::Broke { why, .. } = step(counted, false).verdict else { panic!() };
+        assert!(why.starts_with("100.00 % failed, more than 1 %, most of them: certificate not accepted; p99 was "), "{why}");
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! `load`: the rate that something carries is found, and only what is the stack's own is ever loaded. Every request of these tests goes
 //! to a server on this machine.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::support::run::Output;
@@ -43,6 +46,11 @@ struct Server {
 
 impl Server {
     fn new(answering: Arc<Answering>) -> Server {
+        Server::with(answering, None)
+    }
+
+    /// With a configuration it speaks TLS.
+    fn with(answering: Arc<Answering>, tls: Option<Arc<ServerConfig>>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (requests, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -53,8 +61,15 @@ impl Server {
                 if ended.load(Ordering::Relaxed) {
                     return;
                 }
-                let (answering, counted, told) = (answering.clone(), counted.clone(), told.clone());
-                std::thread::spawn(move || drop(serve(stream.unwrap(), &*answering, &counted, &told)));
+                let (answering, counted, told, tls) = (answering.clone(), counted.clone(), told.clone(), tls.clone());
+                std::thread::spawn(move || -> std::io::Result<()> {
+                    let stream = stream?;
+                    stream.set_nodelay(true)?;
+                    match tls.map(|tls| ServerConnection::new(tls).unwrap()) {
+                        Some(secured) => serve(StreamOwned::new(secured, stream), &*answering, &counted, &told),
+                        None => serve(stream, &*answering, &counted, &told),
+                    }
+                });
             }
         });
         Server { port, requests, heads, over }
@@ -80,10 +95,13 @@ impl Drop for Server {
     }
 }
 
-fn serve(stream: TcpStream, answering: &Answering, counted: &AtomicU64, told: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut from = BufReader::new(stream.try_clone()?);
-    let mut to = stream;
+fn serve(
+    stream: impl Read + Write,
+    answering: &Answering,
+    counted: &AtomicU64,
+    told: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
+    let mut from = BufReader::new(stream);
     loop {
         let (mut head, mut length) = (String::new(), 0);
         loop {
@@ -101,11 +119,11 @@ fn serve(stream: TcpStream, answering: &Answering, counted: &AtomicU64, told: &M
         }
         let at = answering(Instant::now());
         let mut body = vec![0; length];
-        std::io::Read::read_exact(&mut from, &mut body)?;
+        from.read_exact(&mut body)?;
         counted.fetch_add(1, Ordering::Relaxed);
         told.lock().unwrap().push(format!("{head}{}", String::from_utf8_lossy(&body)));
         std::thread::sleep(at.saturating_duration_since(Instant::now()));
-        to.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
+        from.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
     }
 }
 
@@ -222,6 +240,82 @@ fn only_what_is_the_stacks_own_is_loaded() {
         assert!(head.to_ascii_lowercase().contains(&format!("host: {}\r\n", own.to_ascii_lowercase())), "{head}");
     }
     assert!(posts[0].ends_with("{\"n\": 1}") && posts[0].contains("s3cret"), "{}", posts[0]);
+}
+
+/// A certificate for a name, by an authority that nobody knows: `{authority, certificate, key}`.
+const CERTIFICATE: &str = r#"
+import datetime
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+def made(name, own, issuer, by, extensions):
+    now = datetime.datetime.now(datetime.UTC)
+    named = lambda text: x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+    builder = x509.CertificateBuilder().subject_name(named(name)).issuer_name(named(issuer)).public_key(own.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=2))
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return builder.sign(by, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+authority, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+server = [
+    (x509.SubjectAlternativeName([x509.DNSName(args)]), False),
+    (x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False),
+]
+result = {
+    "authority": made("test", authority, "test", authority, [(x509.BasicConstraints(ca=True, path_length=0), True)]),
+    "certificate": made(args, key, "test", authority, server),
+    "key": key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode(),
+}
+"#;
+
+const ZONE: &str = r#"
+client("route53").create_hosted_zone(Name=args, CallerReference=args)
+"#;
+
+#[test]
+fn what_speaks_tls_is_loaded_by_its_name() {
+    let secure = SHOP.replace(
+        "services:\n",
+        "certificates: { site: { domain: shop.example, zone: existing.zones.main } }\nexisting: { zones: { main: shop.example } }\nload_balancer: { certificate: certificates.site }\nservices:\n",
+    );
+    let s = Subject::new(&secure);
+    s.account.boto3(ZONE, &json!("shop.example"));
+    s.place.stack(&["apply", "s.yaml", "--yes", "--env", "staging"]).ok();
+    let made = s.account.boto3(CERTIFICATE, &json!("shop.example"));
+    let text = |name: &str| made[name].as_str().unwrap().as_bytes();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(text("certificate")).unwrap()];
+    let config = config.with_no_client_auth().with_single_cert(chain, PrivateKeyDer::from_pem_slice(text("key")).unwrap());
+    let server = Server::with(Arc::new(|now| now), Some(Arc::new(config.unwrap())));
+
+    let to = format!("127.0.0.1:{}", server.port);
+    let loaded = |authority: Option<&std::path::Path>| {
+        let arguments = ["load", "s.yaml", "https://shop.example/", "--env", "staging", "--yes", "--json", "--connect-to", &to];
+        let mut command = s.place.command(&[&arguments[..], &["--rate", "20", "--step", "1s", "--wait-figures", "0s"]].concat());
+        if let Some(authority) = authority {
+            command.env("SSL_CERT_FILE", authority);
+        }
+        let output = command.output().unwrap();
+        let run: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+        (run, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    // Nobody takes it for the site's that has no reason to trust it.
+    let (run, told) = loaded(None);
+    assert_eq!((&run["end"], server.requests.load(Ordering::Relaxed)), (&json!("nowhere"), 0), "{run:#} {told}");
+    assert!(told.contains("100.00 % failed, more than 0.1 %, most of them: certificate not accepted; p99 was"), "{told}");
+    let authority = s.place.file("authority.pem", made["authority"].as_str().unwrap());
+    let (run, told) = loaded(Some(&authority));
+    assert_eq!(run["url"], "https://shop.example/", "{run:#} {told}");
+    let step = run["steps"].as_array().unwrap().last().unwrap().clone();
+    let heads = server.heads.lock().unwrap().clone();
+    assert!(step["verdict"] == "held" && heads.len() as u64 >= step["due"].as_u64().unwrap(), "{run:#} {told}");
+    assert!(heads.iter().all(|head| head.to_ascii_lowercase().contains("host: shop.example\r\n")), "{}", heads[0]);
 }
 
 #[test]
