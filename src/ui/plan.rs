@@ -87,17 +87,17 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
     let (summary, note) = summary(plan, view.file);
     out.extend(wrap(&summary, view.look.width).into_iter().map(|line| view.look.paint(STRONG, &line)));
     out.extend(note.iter().flat_map(|note| wrap(note, view.look.width)));
-    if let Some((price, movers)) = price(plan, view) {
+    if let Some((price, movers)) = price(view) {
         out.extend(wrap(&price, view.look.width));
         out.extend(movers.iter().map(|line| format!("    {line}")));
     }
     finish(out)
 }
 
-/// Returns what the plan makes of the monthly price, in a sentence and the largest movers. Nothing changes it when nothing happens.
-fn price(plan: &Plan, view: &View) -> Option<(String, Vec<String>)> {
+/// Returns what the plan makes of the monthly price, in a sentence and the largest movers.
+fn price(view: &View) -> Option<(String, Vec<String>)> {
     let is_billed = |price: &&PriceChange| !price.before.lines.is_empty() || !price.after.lines.is_empty();
-    view.price.filter(is_billed).filter(|_| !plan.is_empty()).map(price_lines)
+    view.price.filter(is_billed).map(price_lines)
 }
 
 /// The title above [`rights::added`].

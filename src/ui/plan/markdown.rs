@@ -68,7 +68,7 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Fo
             out.extend(lines);
         }
     }
-    if let Some((price, movers)) = price(plan, view) {
+    if let Some((price, movers)) = price(view) {
         out.extend([String::new(), escaped(&price)]);
         if !movers.is_empty() {
             out.extend([String::new(), "```".into()]);

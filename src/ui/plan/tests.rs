@@ -395,9 +395,9 @@ fn a_plan_ends_with_its_price() {
     );
     let elsewhere = Change { before: bill("eu-west-1", &[]), after: bill("eu-west-1", &network), hours: None };
     assert_eq!(ends(&plan, &elsewhere).unwrap(), "no price is known for eu-west-1.\n");
-    // Nothing happens, so nothing is told.
+    // When nothing happens, too.
     let nothing = Plan { items: Vec::new(), ..plan.clone() };
-    assert_eq!(ends(&nothing, &dearer), None);
+    assert_eq!(ends(&nothing, &price(&network[..1], &network[..1], None)).unwrap(), "$32.85 a month, unchanged.\n");
     let markdown = plan_markdown(&plan, &View { price: Some(&dearer), ..view(Look::plain(100)) }, &[], &Footer::default());
     assert!(markdown.contains("65.70 afterwards") && markdown.contains("```\n+$62.05  network\n```"), "{markdown}");
 }
