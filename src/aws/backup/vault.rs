@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{PRINCIPAL, plans, points, read_tags, region_of, retag, tags_of, to_sdk};
 use crate::aws::backup::errors::failed;
-use crate::aws::call::answers::present;
+use crate::aws::call::answers::{or_later, present};
 use crate::aws::call::error::incomplete;
 use crate::aws::iam::{self, Role};
 use crate::aws::kms::Key;
@@ -424,8 +424,7 @@ impl Resource for Vault {
             )),
             // What the lock keeps is named.
             Err(e) if e.class == Class::InUse && !Self::blocked_by(cx, live).await?.is_empty() => Err(e),
-            Err(e) if e.class == Class::InUse => Ok(()),
-            other => other.map(drop),
+            other => or_later(other.map(drop)),
         }
     }
 

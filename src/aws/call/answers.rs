@@ -16,6 +16,14 @@ pub(in crate::aws) fn or_gone<T>(answer: Result<T>) -> Result<()> {
     present(answer.map(drop))
 }
 
+/// Accepts that AWS is still at work with an object to be deleted, which can take hours: it is deleted while the engine looks on.
+pub(in crate::aws) fn or_later(answer: Result<()>) -> Result<()> {
+    match answer {
+        Err(e) if e.class == Class::InUse => Ok(()),
+        other => other,
+    }
+}
+
 /// Accepts that an object exists already. Its name is unique to this operation, so a call whose answer was lost created it.
 pub(in crate::aws) fn begun<T>(answer: Result<T>) -> Result<()> {
     match answer {

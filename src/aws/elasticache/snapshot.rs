@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::naming::SNAPSHOT;
 use super::snapshots::{look, remove};
 use super::{Live, retag, tags_of};
+use crate::aws::call::answers::or_later;
 use crate::aws::elasticache::errors::failed;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::TAG_BEGINS;
@@ -15,7 +16,7 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::tags::{TAG_EXPIRES, TAG_GENERATION, TAG_KEY, TAG_PROTECT};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The end of the key of a snapshot that was taken for a new cache.
 const END: &str = "-begins";
@@ -129,11 +130,7 @@ impl Resource for Snapshot {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        match remove(cx, &live.id).await {
-            // AWS is still taking or restoring it: it is deleted while the engine looks on.
-            Err(e) if e.class == Class::InUse => Ok(()),
-            other => other,
-        }
+        or_later(remove(cx, &live.id).await)
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {

@@ -11,7 +11,7 @@ use super::replicated;
 use super::snapshot::of_copy;
 use super::status::state_of;
 use super::{Live, NAME, from_sdk, instance, instances, retag, to_sdk};
-use crate::aws::call::answers::{begun, or_gone};
+use crate::aws::call::answers::{begun, or_gone, or_later};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
@@ -19,7 +19,7 @@ use crate::aws::ownership::tags::source;
 use crate::aws::rds::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// The end of its key.
 const END: &str = "-begins";
@@ -111,10 +111,7 @@ pub(super) async fn restored(cx: &Cx, of: &Instance, begin: &Begin) -> Result<st
         _ => None,
     };
     if is_other || failed.is_some() {
-        match remove(cx, &name).await {
-            Err(error) if error.class == Class::InUse => {}
-            other => other?,
-        }
+        or_later(remove(cx, &name).await)?;
     }
     Ok(match (failed, state) {
         (Some(why), _) => Err(Readiness::Failed(format!("`{name}`, into which {database} was restored, was deleted: {why}"))),
@@ -183,11 +180,7 @@ impl Resource for Interim {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        match remove(cx, &live.id).await {
-            // AWS is still restoring it: it is deleted while the engine looks on.
-            Err(error) if error.class == Class::InUse => Ok(()),
-            other => other,
-        }
+        or_later(remove(cx, &live.id).await)
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {

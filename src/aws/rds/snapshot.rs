@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::named::region_of;
 use super::snapshots::{SNAPSHOT, look, remove};
 use super::{Live, from_sdk, passing, retag};
+use crate::aws::call::answers::or_later;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TAG_BEGINS, source};
 use crate::aws::ownership::{names, tag_index};
@@ -16,7 +17,7 @@ use crate::aws::rds::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::tags::{TAG_KEY, TAG_PAUSED, TAG_PROTECT};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The end of the key of a snapshot that was taken for a new database, and of its encrypted copy.
 const ENDS: [&str; 2] = ["-begins", "-begins-encrypted"];
@@ -160,11 +161,7 @@ impl Resource for Snapshot {
         if let Some(found) = look(cx, &live.id).await? {
             remove_original(cx, &from_sdk(found.tag_list())).await?;
         }
-        match remove(cx, &live.id).await {
-            // AWS is still making it, which can take hours: it is deleted while the engine looks on.
-            Err(e) if e.class == Class::InUse => Ok(()),
-            other => other,
-        }
+        or_later(remove(cx, &live.id).await)
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
