@@ -29,6 +29,7 @@ STACKS = [("examples/smallest.yaml", "default"), ("stacks/small.yaml", "default"
 
 # The type of Terraform that stands for a kind, and what identifies an object of it in Terraform's arguments.
 TYPES = {
+    "acm.certificate": ("aws_acm_certificate", "arn"),
     "application-autoscaling.scalable_target": ("aws_appautoscaling_target", "id"),
     "application-autoscaling.scaling_policy": ("aws_appautoscaling_policy", "id"),
     "backup.plan": ("aws_backup_plan", "id"),
@@ -131,11 +132,13 @@ def resolved(value: Any) -> Any:
 
 
 def reference(text: str) -> str:
-    """Terraform's reference for one of the plan; a variable of IAM stays one."""
+    """Terraform's reference for one of the plan; a variable of IAM stays one, and what is not translated has only its key."""
     found = TO_OBJECT.fullmatch(text)
     if not found:
         return "$${" + text + "}"
     kind, name, attribute = found.groups()
+    if kind not in TYPES:
+        return f"{kind}/{name}"
     of, own = TYPES[kind]
     address = f"{of}.{identifier(name)}"
     if (kind, attribute) == ("ecs.service", "resource_id"):
@@ -200,14 +203,14 @@ class Terraform:
 
 
 def joined(item: dict, items: list[dict]) -> dict[str, Any]:
-    """The fields of an object, with the firewall that another object puts before a distribution: Terraform has it in the distribution."""
+    """The fields of an object, where what is missing is `None`; with the firewall before a distribution, which Terraform has as an argument of it."""
     fields = resolved(item["desired"])
     for other in items:
         if other["key"].startswith("wafv2.association/") and other["desired"]["resource"].startswith("${" + item["key"] + "."):
             fields["web_acl"] = resolved(other["desired"]["web_acl"])
     fields["tags"] = Map(fields["tags"]) if fields.get("tags") else None
     fields["name"] = fields.get("name") or (fields["tags"] or {}).get("Name") or item["key"].split("/", 1)[1]
-    return fields
+    return collections.defaultdict(lambda: None, fields)
 
 
 Fields = dict[str, Any]
@@ -318,10 +321,10 @@ def load_balancer(tf: Terraform, name: str, has: Fields) -> None:
 
 
 def action(has: Fields) -> dict[str, Any]:
-    """What a listener does with a request. Only what the published stacks do is translated."""
-    if has["kind"] != "forward":
-        raise SystemExit(f"no translation of the action `{has['kind']}` of a listener")
-    return {"type": "forward", "target_group_arn": has["target_group"]}
+    """What a listener does with a request."""
+    redirect, fixed = has.get("redirect"), has.get("fixed")
+    return {"type": has["kind"], "target_group_arn": has.get("target_group"), "redirect": redirect,
+            "fixed_response": fixed and {"status_code": fixed["status_code"], "content_type": fixed["content_type"], "message_body": fixed["body"]}}
 
 
 @translates("elbv2.listener")
@@ -344,6 +347,12 @@ def target_group(tf: Terraform, name: str, has: Fields) -> None:
            deregistration_delay=typed(has["attributes"].get("deregistration_delay.timeout_seconds")),
            health_check={"path": health["path"], "interval": health["interval"], "timeout": health["timeout"], "healthy_threshold": health["healthy"],
                          "unhealthy_threshold": health["unhealthy"], "matcher": health["codes"]}, tags=has["tags"])
+
+
+@translates("acm.certificate")
+def certificate(tf: Terraform, name: str, has: Fields) -> None:
+    tf.add("aws_acm_certificate", name, region=has["region"], domain_name=has["domain"], subject_alternative_names=has["names"] or None,
+           validation_method="DNS", tags=has["tags"])
 
 
 # Services.
@@ -547,14 +556,13 @@ def origin_access_control(tf: Terraform, name: str, has: Fields) -> None:
 @translates("cloudfront.distribution")
 def distribution(tf: Terraform, name: str, has: Fields) -> None:
     certificate, logs = has["certificate"], has.get("logs")
-    if certificate:
-        raise SystemExit("no translation of a distribution's certificate")
+    own = {"acm_certificate_arn": certificate.get("arn"), "minimum_protocol_version": certificate.get("minimum_tls"), "ssl_support_method": "sni-only"}
     tf.add("aws_cloudfront_distribution", name, enabled=has["enabled"], aliases=has["aliases"] or None, default_root_object=has["default_root"] or None,
            price_class=has["price_class"], http_version=has["http_version"], is_ipv6_enabled=has["ipv6"], web_acl_id=has.get("web_acl"),
            origin=[origin(key, one) for key, one in has["origins"].items()], default_cache_behavior=behavior(tf, has["default"]),
            ordered_cache_behavior=[behavior(tf, one) | {"path_pattern": one["path"]} for one in has["behaviors"]] or None,
            logging_config=logs and {"bucket": logs["bucket"], "prefix": logs["prefix"]}, restrictions={"geo_restriction": {"restriction_type": "none"}},
-           viewer_certificate={"cloudfront_default_certificate": True}, tags=has["tags"])
+           viewer_certificate=own if certificate else {"cloudfront_default_certificate": True}, tags=has["tags"])
 
 
 def origin(key: str, has: Fields) -> dict[str, Any]:
@@ -694,7 +702,8 @@ def event_rule(tf: Terraform, name: str, has: Fields) -> None:
            event_pattern=Document(has["pattern"]), state="ENABLED" if has["enabled"] else "DISABLED", tags=has["tags"])
     for key, one in has["targets"].items():
         transform = one.get("transform")
-        tf.add("aws_cloudwatch_event_target", f"{name}-{key}", rule=f"${{aws_cloudwatch_event_rule.{identifier(name)}.name}}", target_id=key, arn=one["topic"],
+        tf.add("aws_cloudwatch_event_target", f"{name}-{key}", rule=f"${{aws_cloudwatch_event_rule.{identifier(name)}.name}}", target_id=key,
+               arn=next((one[to] for to in ("topic", "function", "log_group") if one.get(to)), None),
                input_transformer=transform and {"input_paths": Map(transform["parts"]), "input_template": transform["template"]})
 
 
