@@ -10,6 +10,8 @@ Terraform's own language: Checkov does not read its JSON. Only what an object ha
 kinds without a translation are counted and printed. Prints tables for docs/check.md.
 """
 
+from __future__ import annotations
+
 import argparse
 import collections
 import json
