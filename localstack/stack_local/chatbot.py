@@ -1,5 +1,5 @@
-"""Amazon Q Developer in chat applications, whose API is still called AWS Chatbot: channels of Slack. An account's are the same in all regions that have
-an endpoint, and nobody is ever told anything."""
+"""Amazon Q Developer in chat applications, whose API is still called AWS Chatbot: channels of Slack and of
+Microsoft Teams. An account's are the same in all regions that have an endpoint, and nobody is ever told anything."""
 
 import re
 import uuid
@@ -16,11 +16,17 @@ _REGIONS = ("us-east-2", "us-west-2", "eu-west-1", "ap-southeast-1")
 # https://docs.aws.amazon.com/chatbot/latest/adminguide/getting-started.html
 _ENDPOINT = "https://global.sns-api.chatbot.amazonaws.com"
 _ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+# https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateMicrosoftTeamsChannelConfiguration.html
+_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_PART = r"[a-zA-Z0-9-_=+/.,]*"
+_OF_TEAMS = {"TenantId": _UUID, "TeamId": _UUID, "ChannelId": f"{_PART}%3[aA]{_PART}%40{_PART}"}
 
 
 class _State:
     def __init__(self):
         self.workspaces: dict[str, str] = {}
+        # By the ID of the team: that of the tenant.
+        self.teams: dict[str, str] = {}
         self.channels: dict[str, dict] = {}
 
 
@@ -47,8 +53,11 @@ def _check(call: Call) -> None:
         r"arn:aws:iam::[0-9]{12}:role/[a-zA-Z0-9+=,.@_/-]+", call.get("IamRoleArn", "arn:aws:iam::000000000000:role/r")
     ):
         raise _wrong("1 validation error detected: Value at 'iamRoleArn' failed to satisfy constraint")
-    if not re.fullmatch(r"[A-Za-z0-9]+", call["SlackChannelId"]):
+    if not re.fullmatch(r"[A-Za-z0-9]+", call.get("SlackChannelId", "C1")):
         raise _wrong("1 validation error detected: Value at 'slackChannelId' failed to satisfy constraint")
+    for field, pattern in _OF_TEAMS.items():
+        if (given := call.get(field)) is not None and not re.fullmatch(pattern, given):
+            raise _wrong(f"1 validation error detected: Value at '{field[0].lower()}{field[1:]}' failed to satisfy constraint")
     for policy in call.get("GuardrailPolicyArns", []):
         if not re.fullmatch(r"arn:aws:iam::(aws|[0-9]{12}):policy/.+", policy):
             raise _wrong("1 validation error detected: Value at 'guardrailPolicyArns' failed to satisfy constraint")
@@ -88,25 +97,16 @@ def _hearing(store, topic: str) -> list[str]:
     return [arn for arn, one in all_ if one["TopicArn"] == topic and one["Endpoint"] == _ENDPOINT and topic in store.topics]
 
 
-@operations.on("CreateSlackChannelConfiguration")
-def create(call: Call) -> dict:
+def _create(call: Call, ids: dict, kind: str) -> dict:
+    """One configuration for each channel, and one of each name (ConflictException)."""
     state, name = _of(call), call["ConfigurationName"]
-    _check(call)
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", name):
         raise _wrong("1 validation error detected: Value at 'configurationName' failed to satisfy constraint")
-    team = state.workspaces.get(call["SlackTeamId"])
-    if team is None:
-        raise _wrong(f"The Slack workspace {call['SlackTeamId']} is not authorized with AWS Chatbot")
-    # One configuration for each channel of a workspace, and one of each name (ConflictException).
-    taken = lambda one: (one["SlackTeamId"], one["SlackChannelId"]) == (call["SlackTeamId"], call["SlackChannelId"])
+    taken = lambda one: all(one.get(field) == value for field, value in ids.items())
     if name in state.channels or any(taken(one) for one in state.channels.values()):
         raise fault("ConflictException", "We can't create your configuration: it exists already", 409)
-    channel = {
-        "SlackTeamName": team,
-        "SlackTeamId": call["SlackTeamId"],
-        "SlackChannelId": call["SlackChannelId"],
-        "SlackChannelName": call.get("SlackChannelName") or call["SlackChannelId"].lower(),
-        "ChatConfigurationArn": f"arn:aws:chatbot::{call.account}:chat-configuration/slack-channel/{name}",
+    channel = ids | {
+        "ChatConfigurationArn": f"arn:aws:chatbot::{call.account}:chat-configuration/{kind}/{name}",
         "IamRoleArn": call["IamRoleArn"],
         "SnsTopicArns": list(call.get("SnsTopicArns", [])),
         "ConfigurationName": name,
@@ -118,6 +118,27 @@ def create(call: Call) -> dict:
     }
     _hear(call, [], channel["SnsTopicArns"])
     state.channels[name] = channel
+    return channel
+
+
+@operations.on("CreateSlackChannelConfiguration")
+def create(call: Call) -> dict:
+    _check(call)
+    team = _of(call).workspaces.get(call["SlackTeamId"])
+    if team is None:
+        raise _wrong(f"The Slack workspace {call['SlackTeamId']} is not authorized with AWS Chatbot")
+    channel = _create(call, {field: call[field] for field in ("SlackTeamId", "SlackChannelId")}, "slack-channel")
+    channel["SlackTeamName"] = team
+    channel["SlackChannelName"] = call.get("SlackChannelName") or call["SlackChannelId"].lower()
+    return {"ChannelConfiguration": channel}
+
+
+@operations.on("CreateMicrosoftTeamsChannelConfiguration")
+def create_of_teams(call: Call) -> dict:
+    _check(call)
+    if _of(call).teams.get(call["TeamId"]) != call["TenantId"]:
+        raise _wrong(f"The team {call['TeamId']} is not authorized with AWS Chatbot")
+    channel = _create(call, {field: call[field] for field in ("TenantId", "TeamId", "ChannelId")}, "microsoft-teams-channel")
     return {"ChannelConfiguration": channel}
 
 
@@ -128,13 +149,13 @@ def _found(call: Call, arn: str) -> dict:
     raise fault("ResourceNotFoundException", f"We can't find {arn}", 404)
 
 
-@operations.on("UpdateSlackChannelConfiguration")
-def update(call: Call) -> dict:
+def _update(call: Call) -> dict:
     channel = _found(call, call["ChatConfigurationArn"])
     _check(call)
     before = channel["SnsTopicArns"]
     for field in (
         "SlackChannelId",
+        "ChannelId",
         "IamRoleArn",
         "SnsTopicArns",
         "GuardrailPolicyArns",
@@ -147,22 +168,57 @@ def update(call: Call) -> dict:
     return {"ChannelConfiguration": channel}
 
 
-@operations.on("DeleteSlackChannelConfiguration")
-def delete(call: Call) -> dict:
+@operations.on("UpdateSlackChannelConfiguration")
+def update(call: Call) -> dict:
+    return _update(call)
+
+
+@operations.on("UpdateMicrosoftTeamsChannelConfiguration")
+def update_of_teams(call: Call) -> dict:
+    return _update(call)
+
+
+def _delete(call: Call) -> dict:
     channel = _found(call, call["ChatConfigurationArn"])
     del _of(call).channels[channel["ConfigurationName"]]
     _hear(call, channel["SnsTopicArns"], [])
     return {}
 
 
-@operations.on("DescribeSlackChannelConfigurations")
-def describe(call: Call) -> dict:
-    all_ = sorted(_of(call).channels.values(), key=lambda one: one["ConfigurationName"])
-    wanted = call.get("ChatConfigurationArn")
+@operations.on("DeleteSlackChannelConfiguration")
+def delete(call: Call) -> dict:
+    return _delete(call)
+
+
+@operations.on("DeleteMicrosoftTeamsChannelConfiguration")
+def delete_of_teams(call: Call) -> dict:
+    return _delete(call)
+
+
+def _described(call: Call, of: str, wanted: str | None, answer: str) -> dict:
+    """A page of the channels that have a field."""
+    all_ = sorted((one for one in _of(call).channels.values() if of in one), key=lambda one: one["ConfigurationName"])
     start, most = int(call.get("NextToken") or 0), call.get("MaxResults") or 100
     found = [one for one in all_ if wanted in (None, one["ChatConfigurationArn"])]
     rest = {"NextToken": str(start + most)} if start + most < len(found) else {}
-    return {"SlackChannelConfigurations": found[start : start + most]} | rest
+    return {answer: found[start : start + most]} | rest
+
+
+@operations.on("DescribeSlackChannelConfigurations")
+def describe(call: Call) -> dict:
+    return _described(call, "SlackTeamId", call.get("ChatConfigurationArn"), "SlackChannelConfigurations")
+
+
+@operations.on("ListMicrosoftTeamsChannelConfigurations")
+def describe_of_teams(call: Call) -> dict:
+    return _described(call, "TenantId", None, "TeamChannelConfigurations")
+
+
+@operations.on("ListMicrosoftTeamsConfiguredTeams")
+def teams(call: Call) -> dict:
+    return {
+        "ConfiguredTeams": [{"TeamId": team, "TenantId": tenant, "State": "ENABLED"} for team, tenant in _of(call).teams.items()]
+    }
 
 
 @operations.on("DescribeSlackWorkspaces")
@@ -190,3 +246,9 @@ def untag(call: Call) -> dict:
 def _say(account: str, region: str, name: str, status: str) -> None:
     """Has an administrator of a workspace let the service in, as its console does: the workspace's ID and its name."""
     _state.at(account, "").workspaces[name] = status
+
+
+@states.of("chatbot.team")
+def _say_of_teams(account: str, region: str, name: str, status: str) -> None:
+    """Has an administrator of a tenant let the service into a team: the team's ID and that of the tenant."""
+    _state.at(account, "").teams[name] = status

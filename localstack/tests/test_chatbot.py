@@ -15,9 +15,9 @@ class Channels(Case):
         self.chatbot = boto3.client("chatbot", region_name="us-east-2", **options)
         self.elsewhere = boto3.client("chatbot", region_name="us-east-1", **options)
 
-    def let_in(self, workspace: str) -> None:
+    def let_in(self, what: str, by: str = "Acme", kind: str = "chatbot.workspace") -> None:
         self.chatbot.describe_slack_workspaces()
-        said = {"account": "000000000000", "region": "us-east-2", "chatbot.workspace": {workspace: "Acme"}}
+        said = {"account": "000000000000", "region": "us-east-2", kind: {what: by}}
         request = urllib.request.Request(f"{self.server.url}/_stack/states", data=json.dumps(said).encode(), method="POST")
         urllib.request.urlopen(request).close()
 
@@ -46,3 +46,27 @@ class Channels(Case):
         self.chatbot.delete_slack_channel_configuration(ChatConfigurationArn=arn)
         gone = lambda: self.chatbot.delete_slack_channel_configuration(ChatConfigurationArn=arn)
         self.refused("ResourceNotFoundException", gone, 404)
+
+    def test_channels_of_teams(self):
+        tenant, team = "0a1b2c3d-0000-4000-8000-000000000000", "0a1b2c3d-0000-4000-8000-000000000001"
+        channel = "19%3a0123%40thread.tacv2"
+        create = lambda name, channel=channel, **more: self.chatbot.create_microsoft_teams_channel_configuration(
+            ConfigurationName=name, TenantId=tenant, TeamId=team, ChannelId=channel, IamRoleArn=ROLE, **more
+        )["ChannelConfiguration"]["ChatConfigurationArn"]
+        self.refused("InvalidParameterException", lambda: create("early"), 400, says="not authorized")
+        self.let_in(team, tenant, "chatbot.team")
+        [known] = self.chatbot.list_microsoft_teams_configured_teams()["ConfiguredTeams"]
+        self.assertEqual((known["TeamId"], known["TenantId"], known["State"]), (team, tenant, "ENABLED"))
+        self.refused("InvalidParameterException", lambda: create("wrong", "19:0123@thread.tacv2"), 400, says="channelId")
+        topic = self.sns.create_topic(Name="told-in-teams")["TopicArn"]
+        arn = create("of-teams", SnsTopicArns=[topic])
+        self.refused("ConflictException", lambda: create("again"), 409)
+        shown = lambda: self.chatbot.list_microsoft_teams_channel_configurations()["TeamChannelConfigurations"]
+        self.assertEqual([(one["ConfigurationName"], one["SnsTopicArns"]) for one in shown()], [("of-teams", [topic])])
+        # Those of the other chat are not among them.
+        self.assertEqual(self.chatbot.describe_slack_channel_configurations()["SlackChannelConfigurations"], [])
+        other = "19%3a4567%40thread.tacv2"
+        self.chatbot.update_microsoft_teams_channel_configuration(ChatConfigurationArn=arn, ChannelId=other, SnsTopicArns=[])
+        self.assertEqual([(one["ChannelId"], one["SnsTopicArns"]) for one in shown()], [(other, [])])
+        self.chatbot.delete_microsoft_teams_channel_configuration(ChatConfigurationArn=arn)
+        self.assertEqual(shown(), [])

@@ -36,7 +36,7 @@ const READS: &[(&str, &[&str])] = &[
     ("backup", &["DescribeRegionSettings", "Get*", "List*"]),
     ("budgets", &["ListTagsForResource", "ViewBudget"]),
     ("ce", &["GetAnomaly*", "ListCostAllocationTags", "ListTagsForResource"]),
-    ("chatbot", &["DescribeSlack*"]),
+    ("chatbot", &["DescribeSlack*", "ListMicrosoftTeams*"]),
     ("cloudfront", &["Get*", "List*"]),
     ("cloudwatch", &["Describe*", "GetDashboard", "List*"]),
     ("cloudtrail", &["DescribeTrails", "GetTrailStatus"]),

@@ -29,6 +29,9 @@ pub struct Alarms {
     /// The channels of Slack that are told, by Amazon Q Developer in chat applications. An administrator of the workspace lets it in
     /// beforehand, once, in its console. Default: none.
     pub slack: Vec<Slack>,
+    /// The channels of Microsoft Teams that are told, by Amazon Q Developer in chat applications. An administrator of the tenant lets it into
+    /// the team beforehand, once, in its console. Default: none.
+    pub teams: Vec<Teams>,
     /// The ARNs of further SNS topics that are told, at most four, in the stack's region. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
@@ -70,6 +73,24 @@ pub struct Slack {
     #[schemars(example = &"C0123456789", regex(pattern = r"^[0-9A-Z]{1,255}$"))]
     pub channel: String,
 }
+
+/// A channel of Microsoft Teams. Its link has all three: `https://teams.microsoft.com/l/channel/CHANNEL/NAME?groupId=TEAM&tenantId=TENANT`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Teams {
+    /// The ID of the tenant: `tenantId` in the link of the channel.
+    #[schemars(example = &"0a1b2c3d-0000-4000-8000-000000000000", extend("pattern" = UUID, "patternErrorMessage" = UUID_MESSAGE))]
+    pub tenant: String,
+    /// The ID of the team: `groupId` in the link of the channel.
+    #[schemars(example = &"0a1b2c3d-0000-4000-8000-000000000001", extend("pattern" = UUID, "patternErrorMessage" = UUID_MESSAGE))]
+    pub team: String,
+    /// The ID of the channel, as its link has it.
+    #[schemars(example = &"19%3a0123456789abcdef%40thread.tacv2", extend("pattern" = r"^[a-zA-Z0-9_=+/.,-]*%3[aA][a-zA-Z0-9_=+/.,-]*%40[a-zA-Z0-9_=+/.,-]*$", "patternErrorMessage" = "write the ID as the link of the channel has it, with `%3a` and `%40`: `19%3a0123456789abcdef%40thread.tacv2`"))]
+    pub channel: String,
+}
+
+const UUID: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
+const UUID_MESSAGE: &str = "write the ID as the link of the channel has it: `0a1b2c3d-0000-4000-8000-000000000000`";
 
 /// An alarm on lines of a service's log. Only lines that come once it exists count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -293,7 +314,7 @@ impl Alarms {
     }
 
     fn has_subscribers(&self) -> bool {
-        !self.email.is_empty() || !self.https.is_empty() || !self.slack.is_empty()
+        !self.email.is_empty() || !self.https.is_empty() || !self.slack.is_empty() || !self.teams.is_empty()
     }
 
     /// Checks whether there can be a topic of the stack's own: for its own subscribers, or for what else tells it.

@@ -49,7 +49,7 @@ const CREATES: &[(&str, &str)] = &[
     (
         "alarms",
         "a CloudWatch alarm for each part and reason ([alarms.md](alarms.md)); an SNS topic, unless only `topics` is given, with a \
-         subscription for each address in `email` and `https`; for each entry of `slack` a channel configuration, and a role for all",
+         subscription for each address in `email` and `https`; for each entry of `slack` and `teams` a channel configuration, and a role for all",
     ),
     ("logs", "for each entry of `queries` a saved query ([logs.md](logs.md#queries))"),
     ("dashboard", "a CloudWatch dashboard ([dashboard.md](dashboard.md))"),

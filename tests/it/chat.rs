@@ -1,4 +1,4 @@
-//! `alarms.slack`: channels of Slack that are told.
+//! `alarms.slack` and `alarms.teams`: channels that are told.
 
 use serde_json::{Value, json};
 
@@ -16,6 +16,9 @@ alarms:
   off: [services.worker]
 "#;
 
+const TENANT: &str = "0a1b2c3d-0000-4000-8000-000000000000";
+const TEAM: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+
 /// The channels by name, with what they hear, and who hears the stack's topic.
 const CHANNELS: &str = r#"
 chat = client("chatbot", "us-east-2")
@@ -29,6 +32,15 @@ fn channels(s: &Subject) -> Value {
     s.account.boto3(CHANNELS, &Value::Null)
 }
 
+/// The same of Microsoft Teams.
+const OF_TEAMS: &str = r#"
+chat = client("chatbot", "us-east-2")
+result = {}
+for one in chat.list_microsoft_teams_channel_configurations()["TeamChannelConfigurations"]:
+    result[one["ConfigurationName"]] = [one["ChannelId"], one["TeamId"][-1], one["IamRoleArn"].split("/")[-1],
+        [arn.split(":")[-1] for arn in one["SnsTopicArns"]], [arn.split("/")[-1] for arn in one["GuardrailPolicyArns"]]]
+"#;
+
 fn hearers(s: &Subject) -> Value {
     let script = r#"result = sorted(one["Endpoint"] for one in client("sns").list_subscriptions()["Subscriptions"])"#;
     s.account.boto3(script, &Value::Null)
@@ -37,7 +49,7 @@ fn hearers(s: &Subject) -> Value {
 fn let_in(s: &Subject) {
     // The local AWS knows a service once it was asked something.
     channels(s);
-    s.account.say(json!({"region": "us-east-1", "chatbot.workspace": {"T1": "Acme"}}));
+    s.account.say(json!({"region": "us-east-1", "chatbot.workspace": {"T1": "Acme"}, "chatbot.team": {TEAM: TENANT}}));
 }
 
 #[test]
@@ -100,5 +112,50 @@ fn a_killed_run_makes_one_channel() {
     assert!(run_and_kill_when(&s, DESTROY, true, |call: &Call| call.operation == "DeleteSlackChannelConfiguration"));
     s.place.stack(DESTROY).ok();
     assert_eq!(channels(&s), json!({}));
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn a_channel_of_teams_is_told() {
+    let teams = format!("teams: [{{ tenant: {TENANT}, team: {TEAM}, channel: 19%3a0123%40thread.tacv2 }}]");
+    let s = Subject::new(&FILE.replace("slack: [{ workspace: T1, channel: C1 }]", &teams));
+    let refused = s.place.stack(APPLY).exits(4);
+    let said = format!("the team `{TEAM}` has not let Amazon Q Developer in");
+    assert!(refused.words().contains(&said), "{}", refused.stderr);
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+    let_in(&s);
+    for reaches in [false, true] {
+        let create = |call: &Call| call.operation == "CreateMicrosoftTeamsChannelConfiguration";
+        assert!(run_and_kill_when(&s, APPLY, reaches, create), "{reaches}");
+    }
+    s.apply();
+    s.assert_in_step();
+    let told = |channel: &str| {
+        let heard = json!([channel, "1", "shop-chat-us-east-1", ["shop-alarms"], ["CloudWatchReadOnlyAccess"]]);
+        json!({"shop-teams-0123": heard})
+    };
+    assert_eq!(s.account.boto3(OF_TEAMS, &Value::Null), told("19%3a0123%40thread.tacv2"));
+    assert_eq!(hearers(&s), json!(["https://global.sns-api.chatbot.amazonaws.com"]));
+
+    // What someone changed is undone.
+    let by_hand = r#"
+chat = client("chatbot", "us-east-2")
+[one] = chat.list_microsoft_teams_channel_configurations()["TeamChannelConfigurations"]
+chat.update_microsoft_teams_channel_configuration(ChatConfigurationArn=one["ChatConfigurationArn"], ChannelId="19%3a9%40thread.tacv2",
+    GuardrailPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"])
+"#;
+    s.account.boto3(by_hand, &Value::Null);
+    assert_eq!(s.changes(), ["update chatbot.teams_channel/teams-0123"]);
+    s.apply();
+    assert_eq!(s.account.boto3(OF_TEAMS, &Value::Null), told("19%3a0123%40thread.tacv2"));
+
+    // One of Slack beside it is another one, with the same role.
+    s.write("alarms:\n", "alarms:\n  slack: [{ workspace: T1, channel: C1 }]\n");
+    assert_eq!(s.changes(), ["create chatbot.slack_channel/slack-c1"]);
+    s.apply();
+    s.assert_in_step();
+    assert!(run_and_kill_when(&s, DESTROY, true, |call: &Call| call.operation == "DeleteMicrosoftTeamsChannelConfiguration"));
+    s.place.stack(DESTROY).ok();
+    assert_eq!((s.account.boto3(OF_TEAMS, &Value::Null), channels(&s)), (json!({}), json!({})));
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }

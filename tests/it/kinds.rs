@@ -146,6 +146,7 @@ const FIXTURES: &[Fixture] = &[
             update("elasticache.replication_group/r", "snapshot_days", "1"),
             update("elasticache.cluster/m", "nodes", "2"),
             update("chatbot.slack_channel/s", "channel", r#""C2""#),
+            update("chatbot.teams_channel/t", "channel", r#""19%3a4567%40thread.tacv2""#),
             update("sns.topic/t", "display_name", r#""Alerts""#),
             nothing("sns.subscription/s", "its fields are its identity, and one of a topic under `resources` stays in AWS"),
             update("sqs.queue/q", "visibility_timeout", "60"),

@@ -7,12 +7,21 @@ use crate::engine::Class;
 pub(in crate::aws) const ERRORS: &[Row] = &[
     // The role was just made. It is refused likewise when it may not be assumed.
     Row::codes(
-        &["chatbot:CreateSlackChannelConfiguration", "chatbot:UpdateSlackChannelConfiguration"],
+        &[
+            "chatbot:CreateSlackChannelConfiguration",
+            "chatbot:UpdateSlackChannelConfiguration",
+            "chatbot:CreateMicrosoftTeamsChannelConfiguration",
+            "chatbot:UpdateMicrosoftTeamsChannelConfiguration",
+        ],
         &["InvalidParameterException"],
         Class::NotYet,
     )
     .and_says("role"),
-    Row::codes(&["chatbot:CreateSlackChannelConfiguration"], &["ConflictException"], Class::Exists),
+    Row::codes(
+        &["chatbot:CreateSlackChannelConfiguration", "chatbot:CreateMicrosoftTeamsChannelConfiguration"],
+        &["ConflictException"],
+        Class::Exists,
+    ),
     Row::codes(&["chatbot:*"], &["LimitExceededException"], Class::Limit),
     Row::codes(&["chatbot:*"], &["InvalidParameterException", "InvalidRequestException"], Class::Invalid),
     Row::codes(
@@ -22,6 +31,10 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
             "UpdateSlackChannelConfigurationException",
             "DeleteSlackChannelConfigurationException",
             "DescribeSlackChannelConfigurationsException",
+            "CreateTeamsChannelConfigurationException",
+            "UpdateTeamsChannelConfigurationException",
+            "DeleteTeamsChannelConfigurationException",
+            "ListTeamsChannelConfigurationsException",
         ],
         Class::Ambiguous,
     ),
@@ -42,6 +55,9 @@ mod tests {
         assert_eq!(class(create, "InvalidParameterException", "The role cannot be assumed"), Class::NotYet);
         assert_eq!(class(create, "InvalidParameterException", "The workspace is not authorized"), Class::Invalid);
         assert_eq!(class(create, "LimitExceededException", ""), Class::Limit);
+        let create = "chatbot:CreateMicrosoftTeamsChannelConfiguration";
+        assert_eq!(class(create, "ConflictException", ""), Class::Exists);
+        assert_eq!(class(create, "CreateTeamsChannelConfigurationException", ""), Class::Ambiguous);
         assert_eq!(class("chatbot:DeleteSlackChannelConfiguration", "ResourceNotFoundException", ""), Class::NotFound);
     }
 }

@@ -1,24 +1,19 @@
 use std::sync::Arc;
 
-use aws_sdk_chatbot::types::{SlackChannelConfiguration as Found, Tag};
+use aws_sdk_chatbot::types::SlackChannelConfiguration as Found;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::channel::{self, Live, NAME, NO_LOGS, retag, tags_here, tags_to_sdk};
 use crate::aws::call::error::incomplete;
 use crate::aws::chatbot::errors::failed;
 use crate::aws::iam::Role;
+use crate::aws::ownership::global;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::ownership::{global, names};
-use crate::aws::sns::has_topic;
+use crate::aws::ownership::tags::Tags;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
-use crate::engine::{Class, Diff, Error, Impairment, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
-
-/// The maximum length of a name
-/// (<https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateSlackChannelConfiguration.html>).
-const NAME: usize = 128;
-const NO_LOGS: &str = "NONE";
+use crate::engine::{Diff, Observed, Ref, Resource, Result, Rule, Usual};
 
 /// A channel of Slack that is told what SNS topics say. The workspace has let Amazon Q Developer in beforehand, once, in its console.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -41,47 +36,17 @@ pub struct SlackChannel {
     pub tags: Tags,
 }
 
-/// The attributes that other objects refer to.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Live {
-    /// The name of the configuration.
-    pub id: String,
-    /// Its ARN.
-    pub arn: String,
-}
-
-fn tags_to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
-    let tag = |(key, value): (&String, &String)| Tag::builder().tag_key(key).tag_value(value).build();
-    tags.iter().map(tag).collect::<std::result::Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
-}
-
-/// Reads the configurations of the account that can be the stack's. They are looked for only beside a topic of the stack, because they tell
-/// what one says; whoever may not read them has none that is known, and no stack without one has to do with that.
+/// Reads the configurations of the account that can be the stack's.
 async fn all(cx: &Cx) -> Result<Arc<Vec<Found>>> {
     let ask = async {
-        if cx.scope.partition != "aws" || !has_topic(cx).await? {
+        if !channel::can_be(cx).await? {
             return Ok(Vec::new());
         }
         let pages = cx.cloud.chatbot.describe_slack_channel_configurations().into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
-        let mut all = match all.map_err(failed("chatbot:DescribeSlackChannelConfigurations")) {
-            Err(e) if e.class == Class::Denied => return Ok(Vec::new()),
-            all => all?,
-        };
-        let prefix = global::prefix(&cx.scope);
-        all.retain(|found| found.configuration_name().is_some_and(|name| names::begins(&prefix, name, NAME)));
-        Ok(all)
+        channel::candidates(cx, all.map_err(failed("chatbot:DescribeSlackChannelConfigurations")), Found::configuration_name)
     };
     cx.reads.once("chatbot.slack_channels", ask).await
-}
-
-fn state(found: &Found) -> Readiness {
-    if found.state() != Some("DISABLED") {
-        return Readiness::Ready;
-    }
-    let reason = found.state_reason().unwrap_or("AWS does not say why");
-    let advice = format!("the channel is told nothing: {reason}");
-    Readiness::Impaired(Impairment { status: "DISABLED".into(), advice, mended_by: None })
 }
 
 impl Resource for SlackChannel {
@@ -99,15 +64,12 @@ impl Resource for SlackChannel {
     type Live = Live;
 
     fn refused(&self) -> Option<(&'static str, String)> {
-        self.guardrails.is_empty().then(|| ("guardrails", "without one, AWS would allow what an administrator may do".into()))
+        channel::unbounded(&self.guardrails)
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let one = |found: &Found| {
-            let mut tags = from_pairs(found.tags().iter().map(|tag| (Some(tag.tag_key()), Some(tag.tag_value()))));
-            if !global::is_here(&cx.scope, &mut tags) {
-                return None;
-            }
+            let tags = tags_here(cx, found.tags())?;
             let name = found.configuration_name()?.to_owned();
             Some(Observed {
                 claim: global::claim(cx, Self::KIND, &tags, &name, NAME, true),
@@ -120,7 +82,7 @@ impl Resource for SlackChannel {
                     guardrails: found.guardrail_policy_arns().to_vec(),
                     tags,
                 },
-                state: state(found),
+                state: channel::state(found.state(), found.state_reason()),
             })
         };
         Ok(all(cx).await?.iter().filter_map(one).collect())
@@ -139,24 +101,14 @@ impl Resource for SlackChannel {
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
-        let chatbot = &cx.cloud.chatbot;
         if ["channel", "role", "topics", "guardrails"].iter().any(|field| diff.touches(field)) {
-            let call = chatbot.update_slack_channel_configuration().chat_configuration_arn(&live.arn);
+            let call = cx.cloud.chatbot.update_slack_channel_configuration().chat_configuration_arn(&live.arn);
             let call = call.slack_channel_id(&self.channel).iam_role_arn(self.role.id()?);
             let call = call.set_sns_topic_arns(Some(self.topics.clone()));
             let call = call.set_guardrail_policy_arns(Some(self.guardrails.clone()));
             call.send().await.map_err(failed("chatbot:UpdateSlackChannelConfiguration"))?;
         }
-        if let Some(edit) = TagEdit::of(diff, &self.tags) {
-            if !edit.write.is_empty() {
-                let call = chatbot.tag_resource().resource_arn(&live.arn).set_tags(Some(tags_to_sdk(&edit.write)?));
-                call.send().await.map_err(failed("chatbot:TagResource"))?;
-            }
-            if !edit.remove.is_empty() {
-                let call = chatbot.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
-                call.send().await.map_err(failed("chatbot:UntagResource"))?;
-            }
-        }
+        retag(cx, live, &self.tags, diff).await?;
         Ok(live.clone())
     }
 

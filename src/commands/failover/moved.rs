@@ -100,6 +100,7 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     // A channel has one configuration in an account, and the first region has it.
     if let Some(alarms) = &mut stack.alarms {
         alarms.slack.clear();
+        alarms.teams.clear();
     }
     // Where there is a standby, Route 53 is told of both regions beforehand.
     if let Some(balancer) = stack.load_balancer.as_mut().filter(|_| mode.is_none()) {
@@ -223,9 +224,8 @@ fn left(stack: &Stack) -> Vec<String> {
         ("archive", stack.archive.is_some()),
         ("budget", stack.budget.is_some()),
     ];
-    if stack.alarms.as_ref().is_some_and(|alarms| !alarms.slack.is_empty()) {
-        left.push("`alarms.slack`: a channel hears one region".to_owned());
-    }
+    let chats = stack.alarms.iter().flat_map(|alarms| [("slack", alarms.slack.is_empty()), ("teams", alarms.teams.is_empty())]);
+    left.extend(chats.filter(|(_, is_empty)| !is_empty).map(|(chat, _)| format!("`alarms.{chat}`: a channel hears one region")));
     let later =
         sections.iter().filter(|(_, is)| *is).map(|(name, _)| format!("the section `{name}`, until the file has the new region"));
     left.extend(later);
@@ -306,7 +306,9 @@ databases: { main: { engine: postgres, version: "16" } }
 caches: { main: { engine: valkey, version: "8.0" } }
 resources: { s3.bucket: { uploads: {} } }
 backup: {}
-alarms: { slack: [{ workspace: T1, channel: C1 }] }
+alarms:
+  slack: [{ workspace: T1, channel: C1 }]
+  teams: [{ tenant: 0a1b2c3d-0000-4000-8000-000000000000, team: 0a1b2c3d-0000-4000-8000-000000000001, channel: 19%3a0%40thread.tacv2 }]
 recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
 "#;
 
@@ -318,7 +320,7 @@ recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
         assert_eq!((stack.region.as_str(), moved.home.as_str()), ("eu-central-1", "eu-west-1"));
         assert!(stack.recovery.is_none() && stack.history_bucket.is_none() && stack.backup.is_none());
         assert!(matches!(stack.network.zones, Zones::Count(2)));
-        assert!(stack.alarms.as_ref().is_some_and(|alarms| alarms.slack.is_empty()));
+        assert!(stack.alarms.as_ref().is_some_and(|alarms| alarms.slack.is_empty() && alarms.teams.is_empty()));
         let paths: Vec<&str> = moved.elsewhere.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["services.web.image"]);
         assert_eq!(
@@ -327,6 +329,7 @@ recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
                 "the objects of `resources.s3.bucket.uploads`",
                 "what is in `caches.main`, which begins empty",
                 "`alarms.slack`: a channel hears one region",
+                "`alarms.teams`: a channel hears one region",
                 "the section `backup`, until the file has the new region"
             ]
         );

@@ -15,12 +15,13 @@ for name in ("developers", "auditors"):
 people.create_user(**store, UserName="ann@example.org", DisplayName="Ann", Name={"GivenName": "Ann", "FamilyName": "Lee"})
 "#;
 
-/// An administrator of a workspace lets Amazon Q Developer in.
+/// Administrators of a workspace of Slack and of a team of Microsoft Teams let Amazon Q Developer in.
 pub const SLACK: &str = r#"
 import json, os, urllib.request
 # The local AWS knows a service once it was asked something.
 client("chatbot", "us-east-2").describe_slack_workspaces()
 account = client("sts").get_caller_identity()["Account"]
-body = json.dumps({"account": account, "region": "us-east-1", "chatbot.workspace": {"T1": "Acme"}}).encode()
+body = json.dumps({"account": account, "region": "us-east-1", "chatbot.workspace": {"T1": "Acme"},
+    "chatbot.team": {"0a1b2c3d-0000-4000-8000-000000000001": "0a1b2c3d-0000-4000-8000-000000000000"}}).encode()
 urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=body, method="POST")).close()
 "#;

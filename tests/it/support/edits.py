@@ -70,7 +70,7 @@ VALUES = {
 # The next version of each engine. Backwards nothing goes.
 VERSIONS = {("postgres", "16"): "17", ("mysql", "8.0"): "8.4", ("valkey", "8.0"): "8.1"}
 # What needs something that is not in the file: a secret, a certificate, a zone, another key, a rule of its own, a workspace, a directory.
-LEFT_OUT = re.compile(r"(^|\.)(secrets|certificate|certificates|aliases|key|existing|protect|resources|environments|stack|region|sid|moved|account|names|zone|ignore_tags|slack|identity_center)(\b|\{|\[|$)")
+LEFT_OUT = re.compile(r"(^|\.)(secrets|certificate|certificates|aliases|key|existing|protect|resources|environments|stack|region|sid|moved|account|names|zone|ignore_tags|slack|teams|identity_center)(\b|\{|\[|$)")
 
 
 @dataclasses.dataclass(frozen=True)

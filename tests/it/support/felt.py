@@ -169,6 +169,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "rds.subnet_group": ("AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html", {"subnets": silent}),
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
     "chatbot.slack_channel": ("chatbot/latest/APIReference/API_UpdateSlackChannelConfiguration.html", {"": silent}),
+    "chatbot.teams_channel": ("chatbot/latest/APIReference/API_UpdateMicrosoftTeamsChannelConfiguration.html", {"": silent}),
     "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
     # Backups that exist keep their time ("only applies to recovery points created after the update").
     "backup.plan": ("aws-backup/latest/devguide/updating-a-backup-plan.html", {"rules": silent}),

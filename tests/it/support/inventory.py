@@ -329,6 +329,9 @@ def edge_and_money():
     for channel in client("chatbot", "us-east-2").describe_slack_channel_configurations()["SlackChannelConfigurations"]:
         if ours(channel["Tags"], channel["ConfigurationName"]):
             put("chatbot.slack-channel", channel["ConfigurationName"], channel)
+    for channel in client("chatbot", "us-east-2").list_microsoft_teams_channel_configurations()["TeamChannelConfigurations"]:
+        if ours(channel["Tags"], channel["ConfigurationName"]):
+            put("chatbot.teams-channel", channel["ConfigurationName"], channel)
     budgets = client("budgets")
     for budget in pages("budgets", "describe_budgets", "Budgets", AccountId=account):
         name = budget["BudgetName"]

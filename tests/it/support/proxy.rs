@@ -419,10 +419,11 @@ fn scope(head: &Head) -> Vec<&str> {
     credential.split(',').next().unwrap_or_default().split('/').collect()
 }
 
-/// `describe-slack-workspaces` as `DescribeSlackWorkspaces`.
+/// `describe-slack-workspaces` as `DescribeSlackWorkspaces`; its paths abbreviate Microsoft.
 fn pascal(words: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
-    words.split('-').filter(|word| !word.is_empty()).map(capital).collect()
+    let operation: String = words.split('-').filter(|word| !word.is_empty()).map(capital).collect();
+    operation.replace("MsTeams", "MicrosoftTeams")
 }
 
 fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
