@@ -70,7 +70,7 @@ pub fn expand(
     }
     let arn = bucket.clone().attr("arn").to_string();
     let exports = graph.add(EXPORTS, ORIGIN, &exporter(&arn, &key))?;
-    let function = function(graph, &databases, (&arn, &key), &exports, facts)?;
+    let function = function(graph, &databases, (&arn, &key), &exports, keys, facts)?;
     let names: BTreeMap<&str, String> =
         databases.iter().map(|name| (*name, Ref::<Instance>::to(*name).attr("id").to_string())).collect();
     for (rule, schedule, start) in [(NAME, section.cron(), true), (MANIFESTS, LOOKS, false)] {
@@ -187,6 +187,7 @@ fn function(
     databases: &[&str],
     (bucket, key): (&str, &str),
     exports: &Ref<Role>,
+    keys: &Keys,
     facts: &Facts<'_>,
 ) -> Result<Ref<Function>, Error> {
     let scope = facts.scope;
@@ -205,7 +206,7 @@ fn function(
         ("exports".to_owned(), policy(vec![reads, describes, passes, encrypts])),
         ("bucket".to_owned(), policy(vec![list, looks, writes])),
     ]);
-    program(graph, &Program { name: NAME, code: CODE, description: DESCRIPTION, policies }, facts)
+    program(graph, &Program { name: NAME, code: CODE, description: DESCRIPTION, policies }, keys, facts)
 }
 
 /// A function of the archive.
@@ -221,13 +222,13 @@ pub(super) struct Program<'a> {
 }
 
 /// Adds a function with its log group and its role.
-pub(super) fn program(graph: &mut Graph, of: &Program<'_>, facts: &Facts<'_>) -> Result<Ref<Function>, Error> {
+pub(super) fn program(graph: &mut Graph, of: &Program<'_>, keys: &Keys, facts: &Facts<'_>) -> Result<Ref<Function>, Error> {
     let Program { name, code, description, policies } = of;
     let logs = LogGroup {
         name: format!("/stack/{}/{}/{name}", facts.scope.stack, facts.scope.env),
         region: None,
         retention_days: Some(DAYS),
-        kms_key: None,
+        kms_key: Some(keys.arn(None).unwrap_or_default()),
         tags: Tags::new(),
     };
     let logs = graph.add(*name, ORIGIN, &logs)?;

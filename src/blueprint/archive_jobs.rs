@@ -39,7 +39,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, jobs: &[JobTask], keys: &Keys, f
         return Ok(());
     }
     let policies = policies(jobs, &key, facts);
-    let function = program(graph, &Program { name: JOBS, code: CODE, description: DESCRIPTION, policies }, facts)?;
+    let function = program(graph, &Program { name: JOBS, code: CODE, description: DESCRIPTION, policies }, keys, facts)?;
     let mut calls = vec![
         Call::new(JOBS, ORIGIN, "Looks after the jobs of the archive", LOOKS, input(jobs.iter())),
         Call {

@@ -73,7 +73,7 @@ pub fn expand(
 fn security_group(graph: &mut Graph, section: &Section, network: &Network) -> Result<Ref<SecurityGroup>, Error> {
     let group = SecurityGroup { vpc: network.vpc.clone(), description: "Load balancer".into(), tags: Tags::new() };
     let group = graph.add("alb", ORIGIN, &group)?;
-    let rule = |direction: Direction, from_port: i32, to_port: i32, cidr: String| SecurityGroupRule {
+    let rule = |direction: Direction, (from_port, to_port): (i32, i32), cidr: String, what: String| SecurityGroupRule {
         group: group.clone(),
         direction,
         protocol: "tcp".into(),
@@ -81,18 +81,19 @@ fn security_group(graph: &mut Graph, section: &Section, network: &Network) -> Re
         to_port,
         cidr: Some(cidr),
         peer: None,
-        description: None,
+        description: Some(what),
         tags: Tags::new(),
     };
     let ports: &[(&str, i32)] = if section.certificate.is_some() { &[("http", 80), ("https", 443)] } else { &[("http", 80)] };
     for (protocol, port) in ports {
         for cidr in &section.allow {
-            let rule = rule(Direction::Ingress, *port, *port, cidr.to_string());
+            let what = format!("{} from {cidr}", protocol.to_ascii_uppercase());
+            let rule = rule(Direction::Ingress, (*port, *port), cidr.to_string(), what);
             graph.add(format!("alb-{protocol}-from-{}", slug(&cidr.to_string())), ORIGIN, &rule)?;
         }
     }
     // One rule for all services: a group has at most 60, and each service's own group says who may come in.
-    graph.add("alb-to-services", ORIGIN, &rule(Direction::Egress, 0, 65535, network.cidr.clone()))?;
+    graph.add("alb-to-services", ORIGIN, &rule(Direction::Egress, (0, 65535), network.cidr.clone(), "To services".into()))?;
     Ok(group)
 }
 

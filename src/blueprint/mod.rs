@@ -120,7 +120,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                     facts,
                 };
                 jobs = services::expand(&mut graph, &inputs)?;
-                rotation::expand(&mut graph, stack, facts)?;
+                rotation::expand(&mut graph, stack, &keys, facts)?;
             }
             Err(problem) => problems.push(problem),
         }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::facts::Facts;
+use super::keys::Keys;
 use super::policies::{allow, bare, policy};
 use crate::aws::Tags;
 use crate::aws::ecs::{Cluster, Service};
@@ -108,7 +109,7 @@ fn rotated<'a>(stack: &'a Stack, facts: &Facts<'_>) -> Vec<Rotated<'a>> {
     all
 }
 
-pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(), Error> {
+pub fn expand(graph: &mut Graph, stack: &Stack, keys: &Keys, facts: &Facts<'_>) -> Result<(), Error> {
     for (name, database) in &stack.databases {
         let Some(days) = database.password.rotate.days() else { continue };
         let secret = Ref::<Instance>::to(name.as_str()).ready().attr("secret_arn");
@@ -120,7 +121,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
     if all.is_empty() {
         return Ok(());
     }
-    let function = function(graph, &all, facts)?;
+    let function = function(graph, &all, keys, facts)?;
     for one in rotated {
         let names: Vec<String> = one.users.iter().map(|user| Ref::<Service>::to(*user).attr("name").to_string()).collect();
         let input = json!({"cluster": Ref::<Cluster>::to("main").attr("name"), "services": names});
@@ -154,14 +155,14 @@ fn pattern(secret: &str) -> Value {
     })
 }
 
-fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Result<Ref<Function>, Error> {
+fn function(graph: &mut Graph, users: &BTreeSet<&str>, keys: &Keys, facts: &Facts<'_>) -> Result<Ref<Function>, Error> {
     const ORIGIN: &str = "databases";
     let scope = facts.scope;
     let logs = LogGroup {
         name: format!("/stack/{}/{}/{NAME}", scope.stack, scope.env),
         region: None,
         retention_days: Some(DAYS),
-        kms_key: None,
+        kms_key: Some(keys.arn(None).unwrap_or_default()),
         tags: Tags::new(),
     };
     let logs = graph.add(NAME, ORIGIN, &logs)?;

@@ -131,16 +131,18 @@ fn sessions(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Option<Ref<LogGrou
     graph.add(SESSIONS, "services", &group).map(Some)
 }
 
-fn rule(group: &Ref<SecurityGroup>, direction: Direction, port: i32, peer: &Ref<SecurityGroup>) -> SecurityGroupRule {
+/// Returns the rule that lets members of a group in, which `from` names.
+fn lets_in(from: &str, peer: &Ref<SecurityGroup>, group: &Ref<SecurityGroup>, port: u16) -> SecurityGroupRule {
+    let port = i32::from(port);
     SecurityGroupRule {
         group: group.clone(),
-        direction,
+        direction: Direction::Ingress,
         protocol: "tcp".into(),
         from_port: port,
         to_port: port,
         cidr: None,
         peer: Some(peer.clone()),
-        description: None,
+        description: Some(format!("From {from}")),
         tags: Tags::new(),
     }
 }
@@ -224,25 +226,26 @@ impl<'a> Services<'a> {
             to_port: -1,
             cidr: Some("0.0.0.0/0".into()),
             peer: None,
-            description: None,
+            description: Some("To anywhere".into()),
             tags: Tags::new(),
         };
         self.graph.add(format!("{name}-to-anywhere"), origin, &out)?;
         if let (Some(port), Some(balancer), false) = (section.port, balancer, section.routes.is_empty()) {
-            let alb = &balancer.security_group;
-            self.graph.add(format!("{name}-from-alb"), origin, &rule(group, Direction::Ingress, i32::from(port), alb))?;
+            let open = lets_in("the load balancer", &balancer.security_group, group, port);
+            self.graph.add(format!("{name}-from-alb"), origin, &open)?;
         }
         // The check of the file has seen to it that what is used is there.
         let mut opened = BTreeSet::new();
+        let me = format!("services.{name}");
         for (used, offer) in section.uses.iter().filter_map(|used| Some((used, offers.get(used)?))) {
             if let Some(to) = offer.security_group.as_ref().filter(|_| opened.insert(used)) {
-                let open = rule(to, Direction::Ingress, i32::from(offer.port), group);
+                let open = lets_in(&me, group, to, offer.port);
                 self.graph.add(format!("{}-from-{name}", slug(used)), origin, &open)?;
             }
         }
         for (used, port) in section.uses.iter().filter_map(|used| server(stack, used)) {
             if let Some(to) = self.groups.get(used) {
-                let open = rule(to, Direction::Ingress, i32::from(port), group);
+                let open = lets_in(&me, group, to, port);
                 self.graph.add(format!("{used}-from-{name}"), origin, &open)?;
             }
         }
