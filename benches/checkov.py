@@ -74,6 +74,8 @@ TYPES = {
     "iam.user": ("aws_iam_user", "name"),
     "kms.alias": ("aws_kms_alias", "name"),
     "kms.key": ("aws_kms_key", "key_id"),
+    "lambda.function": ("aws_lambda_function", "function_name"),
+    "lambda.permission": ("aws_lambda_permission", "id"),
     "logs.log_group": ("aws_cloudwatch_log_group", "name"),
     "logs.metric_filter": ("aws_cloudwatch_log_metric_filter", "id"),
     "logs.query_definition": ("aws_cloudwatch_query_definition", "id"),
@@ -428,6 +430,24 @@ def scaling_policy(tf: Terraform, name: str, has: Fields) -> None:
                "predefined_metric_specification": metric})
 
 
+# Functions.
+@translates("lambda.function")
+def function(tf: Terraform, name: str, has: Fields) -> None:
+    """The code is left out: Terraform takes it from a file, and Checkov does not read it. What is not in `extras`, a function does not have."""
+    logs = has.get("log_group")
+    tf.add("aws_lambda_function", name, function_name=has["name"], description=has.get("description"), role=has["role"], runtime=has["runtime"],
+           handler=has["handler"], source_code_hash=has.get("code_sha256"), timeout=has.get("timeout"), memory_size=has.get("memory"),
+           architectures=[has["architecture"]] if has.get("architecture") else None,
+           logging_config={"log_format": "Text", "log_group": logs} if logs else None, tags=has["tags"])
+
+
+@translates("lambda.permission")
+def permission(tf: Terraform, name: str, has: Fields) -> None:
+    """Only rules of EventBridge call functions."""
+    tf.add("aws_lambda_permission", name, function_name=has["function"], action="lambda:InvokeFunction", principal="events.amazonaws.com",
+           source_arn=has["rule"])
+
+
 # Databases and caches.
 simple("elasticache.subnet_group", name="name", subnet_ids="subnets", tags="tags")
 simple("rds.subnet_group", name="name", subnet_ids="subnets", tags="tags")
@@ -526,7 +546,8 @@ def bucket(tf: Terraform, name: str, has: Fields) -> None:
         tf.add("aws_s3_bucket_versioning", name, bucket=own, versioning_configuration={"status": "Enabled"})
     if encryption := has.get("encryption"):
         tf.add("aws_s3_bucket_server_side_encryption_configuration", name, bucket=own, rule={"apply_server_side_encryption_by_default": {
-            "sse_algorithm": encryption["algorithm"], "kms_master_key_id": encryption.get("key")}})
+            "sse_algorithm": encryption["algorithm"], "kms_master_key_id": encryption.get("key")},
+            "bucket_key_enabled": encryption.get("bucket_key")})
     if has["block_public_access"]:
         every = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
         tf.add("aws_s3_bucket_public_access_block", name, bucket=own, **dict.fromkeys(every, True))
@@ -536,10 +557,12 @@ def bucket(tf: Terraform, name: str, has: Fields) -> None:
 
 
 def lifecycle(key: str, has: Fields) -> dict[str, Any]:
-    """A rule of what a bucket deletes by itself; one without a filter is for all objects."""
+    """A rule of what a bucket moves or deletes by itself; one without a filter is for all objects."""
     days = {"days": has.get("expire_after"), "expired_object_delete_marker": has.get("drop_delete_markers")}
     block = lambda name, days: {name: days} if days else None
-    return {"id": key, "status": "Enabled", "filter": {"prefix": has.get("prefix", "")}, "expiration": days if any(days.values()) else None,
+    moves = [{"storage_class": to, "days": after} for to, after in has.get("move_after", {}).items()]
+    return {"id": key, "status": "Enabled", "filter": {"prefix": has.get("prefix", "")}, "transition": moves or None,
+            "expiration": days if any(days.values()) else None,
             "noncurrent_version_expiration": block("noncurrent_days", has.get("expire_versions_after")),
             "abort_incomplete_multipart_upload": block("days_after_initiation", has.get("abort_uploads_after"))}
 
@@ -701,11 +724,12 @@ def composite_alarm(tf: Terraform, name: str, has: Fields) -> None:
 @translates("events.rule")
 def event_rule(tf: Terraform, name: str, has: Fields) -> None:
     tf.add("aws_cloudwatch_event_rule", name, name=has["name"], description=has["description"], schedule_expression=has["schedule"] or None,
-           event_pattern=Document(has["pattern"]), state="ENABLED" if has["enabled"] else "DISABLED", tags=has["tags"])
+           event_pattern=Document(has["pattern"]) if has["pattern"] else None, state="ENABLED" if has["enabled"] else "DISABLED", tags=has["tags"])
     for key, one in has["targets"].items():
-        transform = one.get("transform")
+        given, transform = one.get("input"), one.get("transform")
         tf.add("aws_cloudwatch_event_target", f"{name}-{key}", rule=f"${{aws_cloudwatch_event_rule.{identifier(name)}.name}}", target_id=key,
                arn=next((one[to] for to in ("topic", "function", "log_group") if one.get(to)), None),
+               input=Document(given) if given is not None else None,
                input_transformer=transform and {"input_paths": Map(transform["parts"]), "input_template": transform["template"]})
 
 
