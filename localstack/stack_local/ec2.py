@@ -87,6 +87,18 @@ SecurityGroupRule.__eq__ = _same
 SecurityGroupRule.description = property(_described)
 
 
+@operations.on("ModifySecurityGroupRules")
+def modify_security_group_rules(call: Call) -> dict:
+    """A rule for all protocols has no ports (https://docs.aws.amazon.com/cli/latest/reference/ec2/modify-security-group-rules.html,
+    examples); moto wants them of every rule."""
+    rules = []
+    for update in call.get("SecurityGroupRules", []):
+        rule = update.get("SecurityGroupRule") or {}
+        ports = {"FromPort": -1, "ToPort": -1} if rule.get("IpProtocol") == "-1" else {}
+        rules.append(update | {"SecurityGroupRule": ports | rule})
+    return call.moto(call.request | {"SecurityGroupRules": rules})
+
+
 @operations.on("DeleteSecurityGroup")
 def delete_security_group(call: Call) -> dict:
     group_id = call.get("GroupId")

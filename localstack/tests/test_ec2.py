@@ -4,6 +4,25 @@ from tests.aws import Case, Network
 
 
 class Refusals(Case):
+    def test_a_rule_for_all_protocols_is_described_without_ports(self):
+        group = Network(self).group("described")
+        mine = lambda: self.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
+            "SecurityGroupRules"
+        ]
+        [rule] = mine()
+        change = lambda **more: self.ec2.modify_security_group_rules(
+            GroupId=group,
+            SecurityGroupRules=[
+                {
+                    "SecurityGroupRuleId": rule["SecurityGroupRuleId"],
+                    "SecurityGroupRule": {"CidrIpv4": "0.0.0.0/0", "Description": "out", **more},
+                }
+            ],
+        )
+        change(IpProtocol="-1")
+        self.assertEqual([(one["IpProtocol"], one["FromPort"], one["Description"]) for one in mine()], [("-1", -1, "out")])
+        self.refused("InvalidParameterValue", change, 400, says="Must specify both from and to ports", IpProtocol="tcp")
+
     def test_a_group_that_an_interface_has(self):
         net = Network(self)
         group = net.group("held")

@@ -84,6 +84,22 @@ impl SecurityGroupRule {
     }
 }
 
+impl SecurityGroupRule {
+    /// Returns the rule as a change of it is written. A rule for all protocols has no ports there
+    /// (<https://docs.aws.amazon.com/cli/latest/reference/ec2/modify-security-group-rules.html>, examples).
+    fn request(&self) -> Result<SecurityGroupRuleRequest> {
+        let has_ports = self.protocol != "-1";
+        Ok(SecurityGroupRuleRequest::builder()
+            .ip_protocol(&self.protocol)
+            .set_from_port(has_ports.then_some(self.from_port))
+            .set_to_port(has_ports.then_some(self.to_port))
+            .set_cidr_ipv4(self.cidr.clone())
+            .set_referenced_group_id(self.peer.as_ref().map(|p| p.id().map(str::to_owned)).transpose()?)
+            .set_description(self.description.clone())
+            .build())
+    }
+}
+
 impl Resource for SecurityGroupRule {
     const KIND: &'static str = "ec2.security_group_rule";
     const RULES: &'static [Rule] = &[
@@ -176,15 +192,8 @@ impl Resource for SecurityGroupRule {
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         if diff.touches_other_than(&["tags"]) {
-            let request = SecurityGroupRuleRequest::builder()
-                .ip_protocol(&self.protocol)
-                .from_port(self.from_port)
-                .to_port(self.to_port)
-                .set_cidr_ipv4(self.cidr.clone())
-                .set_referenced_group_id(self.peer.as_ref().map(|p| p.id().map(str::to_owned)).transpose()?)
-                .set_description(self.description.clone())
-                .build();
-            let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(&live.id).security_group_rule(request).build();
+            let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(&live.id);
+            let update = update.security_group_rule(self.request()?).build();
             let call = cx.cloud.ec2.modify_security_group_rules().group_id(&live.group).security_group_rules(update);
             call.send().await.map_err(failed("ec2:ModifySecurityGroupRules"))?;
         }
@@ -269,4 +278,24 @@ fn ports(rule: &mut Value, wrong: &mut Vec<Wrong>) {
         wrong.push(("cidr".into(), "a rule needs exactly one of `cidr` and `peer`".into()));
     }
     without_ipv6(rule, "cidr", "rules", wrong);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_of_a_rule_for_all_protocols_names_no_ports() {
+        let request = |protocol: &str, port: i32| {
+            let rule = json!({"group": "${=ec2.security_group:sg-1}", "direction": "egress", "protocol": protocol,
+                "from_port": port, "to_port": port, "cidr": "0.0.0.0/0", "description": "To anywhere"});
+            let request = serde_json::from_value::<SecurityGroupRule>(rule).unwrap().request().unwrap();
+            (request.from_port(), request.to_port(), request.description().map(str::to_owned))
+        };
+        let told = Some("To anywhere".to_owned());
+        assert_eq!(request("-1", -1), (None, None, told.clone()));
+        assert_eq!(request("tcp", 443), (Some(443), Some(443), told));
+    }
 }
