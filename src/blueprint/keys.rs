@@ -155,6 +155,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Key
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blueprint::tests::graph;
 
     #[test]
     fn only_the_account_has_all_rights_and_services_only_some() {
@@ -214,5 +215,27 @@ mod tests {
         // What may lead further is for AWS's services only.
         let grants = added.iter().find(|one| one["Action"].to_string().contains("CreateGrant")).unwrap();
         assert_eq!(grants["Condition"]["Bool"]["kms:GrantIsForAWSResource"], "true");
+    }
+
+    #[test]
+    fn every_log_group_has_the_main_key() {
+        let graph = graph(&json!({"stack": "a", "region": "us-east-1", "keys": {"main": {}},
+            "archive": {"jobs": {"orders": {"service": "web", "command": ["./archive"]}}},
+            "databases": {"main": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}}},
+            "services": {"web": {"image": "i", "port": 80, "exec": true, "routes": ["/*"], "uses": ["databases.main"]}}}));
+        let groups: Vec<_> = graph.nodes().filter(|node| node.key.kind == "logs.log_group").collect();
+        for name in ["restart_services", "archive", "archive-jobs", "web", "container-insights"] {
+            assert!(
+                groups.iter().any(|group| group.key.name == name),
+                "{name}: {:?}",
+                groups.iter().map(|g| &g.key.name).collect::<Vec<_>>()
+            );
+        }
+        let without: Vec<&str> = groups
+            .iter()
+            .filter(|group| group.desired["kms_key"] != "${kms.key/main.arn}")
+            .map(|group| group.key.name.as_str())
+            .collect();
+        assert_eq!(without, Vec::<&str>::new());
     }
 }

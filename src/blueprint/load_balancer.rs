@@ -350,7 +350,10 @@ fn priority(route: &Route, name: &str, taken: &mut BTreeSet<i32>) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::blueprint::tests::graph;
 
     #[test]
     fn the_more_exact_route_is_asked_first_and_numbers_stay() {
@@ -366,5 +369,29 @@ mod tests {
             priority(&route("/api/*"), "x", &mut taken);
         }
         assert_eq!(taken.len(), 1002, "a full band is no end");
+    }
+
+    #[test]
+    fn every_rule_of_a_group_says_what_it_is_for() {
+        let graph = graph(&json!({"stack": "a", "region": "us-east-1",
+            "databases": {"main": {"engine": "postgres", "version": "16"}},
+            "caches": {"sessions": {"engine": "valkey"}},
+            "services": {
+                "web": {"image": "i", "port": 80, "routes": ["/*"], "uses": ["databases.main", "caches.sessions", "services.api"]},
+                "api": {"image": "i", "port": 81}}}));
+        let rules = graph.nodes().filter(|node| node.key.kind == "ec2.security_group_rule");
+        let told: BTreeMap<&str, &str> =
+            rules.map(|rule| (rule.key.name.as_str(), rule.desired["description"].as_str().unwrap_or("nothing"))).collect();
+        let expected = [
+            ("alb-http-from-0-0-0-0-0", "HTTP from 0.0.0.0/0"),
+            ("alb-to-services", "To services"),
+            ("api-from-web", "From services.web"),
+            ("api-to-anywhere", "To anywhere"),
+            ("caches-sessions-from-web", "From services.web"),
+            ("databases-main-from-web", "From services.web"),
+            ("web-from-alb", "From the load balancer"),
+            ("web-to-anywhere", "To anywhere"),
+        ];
+        assert_eq!(told, BTreeMap::from(expected));
     }
 }

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::facts::Facts;
@@ -9,7 +7,7 @@ use crate::config::Stack;
 use crate::engine::action::Verb;
 use crate::engine::rules::{self, Rule, What};
 use crate::engine::schedule::Schedule;
-use crate::engine::{Action, Claim, Graph, Item, Key, Node, Plan, Readiness, Scope, Seen, Snapshot, lies_in};
+use crate::engine::{Action, Claim, Graph, Item, Key, Plan, Readiness, Scope, Seen, Snapshot, lies_in};
 
 /// The schema of the stack file, with every kind.
 pub fn schema() -> Value {
@@ -578,53 +576,4 @@ fn a_database_is_full_at_what_its_parameters_say() {
     // A formula is not computed: what the class accepts at least stands in for it.
     let formula = most(json!({"max_connections": "LEAST({DBInstanceClassMemory/9531392},5000)"}));
     assert_eq!((formula, most(json!({}))), (Some(78.0), Some(78.0)));
-}
-
-/// A stack with most of what brings a log group or a rule of a security group.
-fn with_functions() -> Value {
-    json!({"stack": "a", "region": "us-east-1", "keys": {"main": {}},
-        "archive": {"jobs": {"orders": {"service": "web", "command": ["./archive"]}}},
-        "databases": {"main": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}}},
-        "caches": {"sessions": {"engine": "valkey"}},
-        "services": {
-            "web": {"image": "i", "port": 80, "routes": ["/*"], "uses": ["databases.main", "caches.sessions", "services.api"]},
-            "api": {"image": "i", "port": 81, "exec": true}}})
-}
-
-#[test]
-fn every_log_group_has_the_main_key() {
-    let graph = graph(&with_functions());
-    let groups: Vec<&Node> = graph.nodes().filter(|node| node.key.kind == "logs.log_group").collect();
-    for name in ["restart_services", "archive", "archive-jobs", "web", "container-insights"] {
-        assert!(
-            groups.iter().any(|group| group.key.name == name),
-            "{name}: {:?}",
-            groups.iter().map(|g| &g.key.name).collect::<Vec<_>>()
-        );
-    }
-    let without: Vec<&str> = groups
-        .iter()
-        .filter(|group| group.desired["kms_key"] != "${kms.key/main.arn}")
-        .map(|group| group.key.name.as_str())
-        .collect();
-    assert_eq!(without, Vec::<&str>::new());
-}
-
-#[test]
-fn every_rule_of_a_group_says_what_it_is_for() {
-    let graph = graph(&with_functions());
-    let rules = graph.nodes().filter(|node| node.key.kind == "ec2.security_group_rule");
-    let told: BTreeMap<&str, &str> =
-        rules.map(|rule| (rule.key.name.as_str(), rule.desired["description"].as_str().unwrap_or("nothing"))).collect();
-    let expected = [
-        ("alb-http-from-0-0-0-0-0", "HTTP from 0.0.0.0/0"),
-        ("alb-to-services", "To services"),
-        ("api-from-web", "From services.web"),
-        ("api-to-anywhere", "To anywhere"),
-        ("caches-sessions-from-web", "From services.web"),
-        ("databases-main-from-web", "From services.web"),
-        ("web-from-alb", "From the load balancer"),
-        ("web-to-anywhere", "To anywhere"),
-    ];
-    assert_eq!(told, BTreeMap::from(expected));
 }

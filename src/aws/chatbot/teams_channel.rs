@@ -11,6 +11,7 @@ use crate::aws::iam::Role;
 use crate::aws::ownership::global;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::Tags;
+use crate::aws::spelling::{How, Spelling};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Observed, Ref, Resource, Result, Rule, Usual};
@@ -79,8 +80,8 @@ impl Resource for TeamsChannel {
                 claim: global::claim(cx, Self::KIND, &tags, &name, NAME, true),
                 live: Live { id: name, arn: found.chat_configuration_arn().to_owned() },
                 fields: TeamsChannel {
-                    tenant: found.tenant_id().to_owned(),
-                    team: found.team_id().to_owned(),
+                    tenant: found.tenant_id().to_ascii_lowercase(),
+                    team: found.team_id().to_ascii_lowercase(),
                     channel: found.channel_id().to_owned(),
                     role: Ref::physical(found.iam_role_arn()),
                     topics: found.sns_topic_arns().to_vec(),
@@ -136,4 +137,6 @@ impl AwsKind for TeamsChannel {
         ],
         delete: &["chatbot:DeleteMicrosoftTeamsChannelConfiguration"],
     };
+    // UUIDs, which are the same in both cases of their letters.
+    const SPELLING: &'static [Spelling] = &[("tenant", How::Lower), ("team", How::Lower)];
 }
