@@ -21,14 +21,13 @@ pub struct LogBucket {
 
 /// Adds a bucket for logs that are deleted after `kept`. `writers` are the statements of its policy beside the one that requires TLS.
 ///
-/// Who writes logs cannot use a key of KMS: a load balancer accepts only S3's own keys
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html>), and CloudFront needs a
-/// place in the key's policy. What was written over or deleted by hand stays for a day.
+/// What was written over or deleted by hand stays for a day.
 pub fn bucket(
     graph: &mut Graph,
     name: &str,
     origin: &str,
     ownership: &str,
+    how: Encryption,
     kept: Retention,
     writers: impl FnOnce(&Ref<Bucket>) -> Vec<Value>,
 ) -> Result<LogBucket, Error> {
@@ -46,7 +45,7 @@ pub fn bucket(
         versioning: Some(true),
         block_public_access: Some(true),
         ownership: Some(ownership.into()),
-        encryption: Some(s3_keys()),
+        encryption: Some(how),
         lifecycle,
         object_lock: None,
         website: Website::default(),
@@ -58,9 +57,11 @@ pub fn bucket(
     Ok(LogBucket { bucket, policy })
 }
 
-/// Returns the encryption with S3's own keys.
-pub fn s3_keys() -> Encryption {
-    Encryption { algorithm: "AES256".into(), key: None, bucket_key: None }
+/// Returns the encryption of a bucket with a key of KMS, by its ARN, or with S3's own keys.
+pub fn encryption(key: Option<String>) -> Encryption {
+    // One key for the whole bucket: not each object costs a call of KMS.
+    let algorithm = if key.is_some() { "aws:kms" } else { "AES256" };
+    Encryption { algorithm: algorithm.into(), bucket_key: key.is_some().then_some(true), key }
 }
 
 /// Returns the statement that refuses requests without TLS.

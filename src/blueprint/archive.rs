@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::access_logs::only_with_tls;
+use super::access_logs::{encryption, only_with_tls};
 use super::facts::{Facts, Problem};
 use super::keys::Keys;
 use super::policies::{allow, policy};
@@ -15,7 +15,7 @@ use crate::aws::iam::Role;
 use crate::aws::lambda::{Function, Permission, digest};
 use crate::aws::logs::LogGroup;
 use crate::aws::rds::Instance;
-use crate::aws::s3::{Bucket, BucketPolicy, Encryption, LifecycleRule, ObjectLock, Website};
+use crate::aws::s3::{Bucket, BucketPolicy, LifecycleRule, ObjectLock, Website};
 use crate::config::Duration;
 use crate::config::Stack;
 use crate::config::archive::{Archive, ArchiveClass, BucketArchive};
@@ -144,7 +144,7 @@ fn bucket(graph: &mut Graph, section: &Archive, key: &str) -> Result<Ref<Bucket>
         object_lock: lock,
         block_public_access: Some(true),
         ownership: Some("BucketOwnerEnforced".into()),
-        encryption: Some(Encryption { algorithm: "aws:kms".into(), key: Some(key.to_owned()), bucket_key: Some(true) }),
+        encryption: Some(encryption(Some(key.to_owned()))),
         lifecycle,
         website: Website::default(),
         tags: Tags::new(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::access_logs;
 use super::certificates::Certificates;
 use super::facts::Facts;
+use super::keys::Keys;
 use super::load_balancer::Balancer;
 use super::policies::policy as document;
 use crate::aws::Tags;
@@ -20,7 +21,10 @@ const ORIGIN: &str = "cdn";
 /// The distribution's name, and what it calls its origins.
 const MAIN: &str = "main";
 const APP: &str = "app";
-const ASSETS: &str = "assets";
+/// The bucket for static files.
+pub const ASSETS: &str = "assets";
+/// The bucket for the distribution's logs.
+pub const LOGS: &str = "cdn-logs";
 /// How long old versions of static files are kept, in days.
 const OLD_VERSIONS: i32 = 30;
 const READ: [&str; 2] = ["GET", "HEAD"];
@@ -31,6 +35,7 @@ pub fn expand(
     stack: &Stack,
     balancer: Option<&Balancer>,
     certificates: &Certificates,
+    keys: &Keys,
     facts: &Facts<'_>,
 ) -> Result<Option<Ref<Distribution>>, Error> {
     let Some(cdn) = &stack.cdn else { return Ok(None) };
@@ -42,7 +47,7 @@ pub fn expand(
     }
     let mut own = None;
     if let Some(files) = &cdn.assets {
-        let (origin, bucket) = assets(graph, stack, files, facts)?;
+        let (origin, bucket) = assets(graph, stack, files, keys, facts)?;
         origins.insert(ASSETS.to_owned(), origin);
         own = bucket;
     }
@@ -66,7 +71,7 @@ pub fn expand(
             (Some(root), None) => root.clone(),
             (None, None) => "index.html".into(),
         },
-        logs: if cdn.logs { logs(graph, stack)? } else { Logs::default() },
+        logs: if cdn.logs { logs(graph, stack, keys)? } else { Logs::default() },
         price_class: Some(
             match cdn.price_class {
                 PriceClass::NorthAmericaEurope => "PriceClass_100",
@@ -142,6 +147,7 @@ fn assets(
     graph: &mut Graph,
     stack: &Stack,
     files: &StaticFiles,
+    keys: &Keys,
     facts: &Facts<'_>,
 ) -> Result<(Origin, Option<Ref<Bucket>>), Error> {
     const AT: &str = "cdn.static";
@@ -168,9 +174,7 @@ fn assets(
             versioning: Some(true),
             block_public_access: Some(true),
             ownership: Some("BucketOwnerEnforced".into()),
-            // With a key of KMS, CloudFront could read only what the key's policy lets it decrypt, and what is here is
-            // for everybody's eyes anyway.
-            encryption: Some(access_logs::s3_keys()),
+            encryption: Some(access_logs::encryption(keys.arn(None))),
             lifecycle: BTreeMap::from([("tidy".to_owned(), rule)]),
             object_lock: None,
             website: Website::default(),
@@ -189,10 +193,11 @@ pub fn existing_bucket<'a>(stack: &'a Stack, text: &'a str) -> &'a str {
     known.map_or(text, |(_, bucket)| bucket)
 }
 
-fn logs(graph: &mut Graph, stack: &Stack) -> Result<Logs, Error> {
+fn logs(graph: &mut Graph, stack: &Stack, keys: &Keys) -> Result<Logs, Error> {
     // CloudFront's logs are written by an access list, which it adds itself.
     let ownership = "BucketOwnerPreferred";
-    let made = access_logs::bucket(graph, "cdn-logs", "cdn.logs", ownership, stack.logs.access, |_| Vec::new())?;
+    let how = access_logs::encryption(keys.arn(None));
+    let made = access_logs::bucket(graph, LOGS, "cdn.logs", ownership, how, stack.logs.access, |_| Vec::new())?;
     Ok(Logs { bucket: Some(made.bucket.attr("global_domain").to_string()), prefix: Some("cdn/".into()) })
 }
 

@@ -142,7 +142,10 @@ fn access_logs(graph: &mut Graph, stack: &Stack, section: &Section, facts: &Fact
         return Ok(None);
     }
     let writers = |bucket: &Ref<Bucket>| vec![access_logs::balancers_write(bucket, LOGS_PREFIX, facts)];
-    access_logs::bucket(graph, "alb-logs", "load_balancer", "BucketOwnerEnforced", stack.logs.access, writers).map(Some)
+    // A load balancer accepts no others
+    // (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html>).
+    let s3_keys = access_logs::encryption(None);
+    access_logs::bucket(graph, "alb-logs", "load_balancer", "BucketOwnerEnforced", s3_keys, stack.logs.access, writers).map(Some)
 }
 
 /// Adds a target group for each service with routes.

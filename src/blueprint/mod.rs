@@ -125,7 +125,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
             Err(problem) => problems.push(problem),
         }
     }
-    let distribution = cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, facts)?;
+    let distribution = cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
     dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
     firewall::expand(&mut graph, stack, balancer.as_ref(), distribution.as_ref(), &keys, facts)?;
     access::expand(&mut graph, stack, facts)?;
@@ -135,12 +135,13 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     archive_jobs::expand(&mut graph, stack, &jobs, &keys, facts)?;
     queries::expand(&mut graph, stack, &mut problems)?;
-    let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
+    let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), &keys, facts, &mut problems)?;
     people_roles::expand(&mut graph, stack, topic.as_ref(), facts)?;
     budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, topic.as_ref(), facts, &mut problems)?;
     recovery::expand(&mut graph, stack, facts)?;
     recovery::copy_secrets(&mut graph, stack, facts);
+    keys::let_in(&mut graph, facts.scope);
     dashboard::expand(&mut graph, stack, facts)?;
     access::limit(&mut graph, stack, facts.scope)?;
     problems.extend(graph.clashes().iter().map(clash));

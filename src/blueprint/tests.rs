@@ -274,7 +274,16 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
         "databases.main.storage: rds.instance/main iops",
         "databases.main.storage: rds.instance/main throughput",
         "keys.main: rds.instance/rotated kms_key",
+        // `algorithm` says that they are S3's own.
+        "keys.main: s3.bucket/assets encryption.bucket_key",
+        "keys.main: s3.bucket/assets encryption.key",
+        "keys.main: s3.bucket/cdn-logs encryption.bucket_key",
+        "keys.main: s3.bucket/cdn-logs encryption.key",
         "keys: rds.instance/rotated kms_key",
+        "keys: s3.bucket/assets encryption.bucket_key",
+        "keys: s3.bucket/assets encryption.key",
+        "keys: s3.bucket/cdn-logs encryption.bucket_key",
+        "keys: s3.bucket/cdn-logs encryption.key",
         "load_balancer.deletion_protection: elbv2.load_balancer/main attributes.deletion_protection.enabled",
         "load_balancer: elbv2.load_balancer/main attributes.deletion_protection.enabled",
     ];

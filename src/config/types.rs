@@ -141,7 +141,7 @@ pub struct Stack {
     #[serde(default)]
     pub access: Access,
     /// KMS keys, by name. The key called `main` encrypts databases, Valkey and Redis caches, passwords and log groups that name
-    /// no other key. Default: none, and AWS's own keys encrypt them.
+    /// no other key, the buckets of `cdn` and `archive`, and the topic of `alarms`. Default: none, and AWS's own keys encrypt them.
     #[serde(default)]
     pub keys: BTreeMap<Name, KeySection>,
     /// ACM certificates, by name. `load_balancer` and `cdn` refer to them as `certificates.NAME`. Default: none.

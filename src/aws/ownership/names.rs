@@ -58,15 +58,19 @@ fn shortened(full: String, max: usize) -> String {
         return full;
     }
     let digest: String = Sha256::digest(full.as_bytes()).iter().take(3).map(|b| format!("{b:02x}")).collect();
-    let kept: String = full.chars().take(max.saturating_sub(7)).collect();
-    format!("{}-{digest}", kept.trim_end_matches('-'))
+    format!("{}-{digest}", beginning(&full, max).trim_end_matches('-'))
+}
+
+/// Returns what remains of the beginning of a name when it is shortened to `max` characters.
+pub fn beginning(name: &str, max: usize) -> String {
+    name.chars().take(max.saturating_sub(7)).collect()
 }
 
 /// Checks whether `name` can be one that [`fit`] made for `prefix`, to select candidates from a list of the whole account.
 pub fn begins(prefix: &str, name: &str, max: usize) -> bool {
     let Some(rest) = name.strip_prefix(prefix) else {
         // Only the beginning of a very long prefix is kept.
-        let kept: String = prefix.chars().take(max.saturating_sub(7)).collect();
+        let kept = beginning(prefix, max);
         return kept.len() < prefix.len() && name.starts_with(kept.trim_end_matches('-'));
     };
     rest.is_empty() || rest.starts_with('-')

@@ -62,6 +62,11 @@ fn named(scope: &Scope, key: &str, generation: u32) -> String {
     names::fit(&scope.prefix(), &purpose, generation, NAME)
 }
 
+/// Returns how the names of a bucket of the stack begin, whichever of them is its current one.
+pub fn beginning(scope: &Scope, key: &str) -> String {
+    names::beginning(&format!("{}-{key}-", scope.prefix()), NAME)
+}
+
 /// Returns the bucket of the stack that would have this name.
 fn namesake(cx: &Cx, name: &str) -> Option<String> {
     names::key_of(&cx.scope.prefix(), name.strip_suffix(&suffix(&cx.scope))?)

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::facts::{Facts, Problem, slug};
+use super::keys::Keys;
 use super::load_balancer::Balancer;
 use super::{nearest, policies};
 use crate::aws::Tags;
@@ -136,6 +137,7 @@ pub fn expand(
     graph: &mut Graph,
     stack: &Stack,
     balancer: Option<&Balancer>,
+    keys: &Keys,
     facts: &Facts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<Option<Ref<Topic>>, Error> {
@@ -145,7 +147,7 @@ pub fn expand(
     problems.extend(turns_off_nothing(section, stack, &found, &reported));
     // What an account has few of, subscriptions to events and rules of EventBridge, is taken only where someone hears of it.
     let reported = if section.tells() { reports::wanted(reported, section) } else { Vec::new() };
-    let topic = topic(graph, section, stack, &reported, facts)?;
+    let topic = topic(graph, section, stack, &reported, keys, facts)?;
     if let Some(topic) = &topic {
         reports::tell(graph, &reported, topic)?;
     }
@@ -177,6 +179,7 @@ fn topic(
     section: &Alarms,
     stack: &Stack,
     reported: &[reports::Reported],
+    keys: &Keys,
     facts: &Facts<'_>,
 ) -> Result<Option<Ref<Topic>>, Error> {
     let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
@@ -192,10 +195,8 @@ fn topic(
         fifo: None,
         content_based_deduplication: None,
         display_name: None,
-        // Messages say which metric of what is beyond which threshold, and no secret. With AWS's own key CloudWatch could not publish,
-        // and with another one only if the key's policy lets it
-        // (<https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>).
-        kms_key: Some(String::new()),
+        // AWS's own key is none: CloudWatch cannot publish with it. The policy of a key of the stack lets in whom the topic lets in.
+        kms_key: Some(keys.arn(None).unwrap_or_default()),
         policy: Some(policies::policy(publishers)),
         tags: Tags::new(),
     };

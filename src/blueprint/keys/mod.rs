@@ -1,16 +1,20 @@
-//! `keys`: what encrypts databases, Valkey and Redis caches, secrets and logs at rest. Buckets and the disks of Fargate have AWS's own
-//! keys, Memcached has none.
+//! `keys`: what encrypts databases, Valkey and Redis caches, secrets, logs, static files, the logs of the CDN and the topic of alarms
+//! at rest. The logs of a balancer and the disks of Fargate have AWS's own keys, Memcached has none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::cdn;
 use super::facts::Facts;
 use crate::aws::Tags;
 use crate::aws::kms::{Alias, Key};
 use crate::aws::logs::waf_prefix;
+use crate::aws::s3::{self, Bucket};
+use crate::aws::sns::Topic;
 use crate::config::{Account, Stack};
-use crate::engine::{Error, Graph, Scope};
+use crate::engine::{Error, Graph, Ref, Resource, Scope};
 
 const DAY: u64 = 86_400;
 /// How often AWS renews key material when nothing is said.
@@ -152,90 +156,95 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Key
     Ok(out)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::blueprint::tests::graph;
-
-    #[test]
-    fn only_the_account_has_all_rights_and_services_only_some() {
-        let scope = Scope {
-            stack: "shop".into(),
-            env: "test".into(),
-            region: "eu-west-1".into(),
-            account: "123456789012".into(),
-            partition: "aws".into(),
-        };
-        let policy = super::policy(&scope, &[], false);
-        let statements = policy["Statement"].as_array().unwrap();
-        for statement in statements {
-            let all = statement["Action"] == "kms:*";
-            assert_eq!(all, statement["Principal"] == json!({"AWS": "arn:aws:iam::123456789012:root"}), "{statement}");
-            // Whoever is not the account is held by a condition.
-            assert_ne!(all, statement.get("Condition").is_some(), "{statement}");
+/// Lets those use the keys who reach through other services what is encrypted with them: what publishes to topics, and CloudFront with
+/// its buckets. Without a place in the key's policy they fail, and nobody is told: an alarm stays silent.
+pub fn let_in(graph: &mut Graph, scope: &Scope) {
+    let keys: Vec<_> = graph.nodes().filter(|node| node.key.kind == Key::KIND).map(|node| node.key.clone()).collect();
+    for key in keys {
+        let arn = Ref::<Key>::to(key.name.as_str()).attr("arn").to_string();
+        let mut more = publishers(graph, &arn, scope);
+        more.extend(files(graph, &arn, scope));
+        let node = graph.nodes_mut().find(|node| node.key == key).filter(|_| !more.is_empty());
+        let desired = node.map(|node| Arc::make_mut(&mut node.desired));
+        if let Some(all) = desired.and_then(|desired| desired.pointer_mut("/policy/Statement")).and_then(Value::as_array_mut) {
+            all.append(&mut more);
         }
-        let anybody: Vec<&Value> = statements.iter().filter(|s| s["Principal"] == json!({"AWS": "*"})).collect();
-        assert_eq!(anybody.len(), 2);
-        for statement in &anybody {
-            assert_eq!(statement["Condition"]["StringEquals"]["kms:CallerAccount"], "123456789012");
-            let grants = statement["Action"].to_string().contains("kms:CreateGrant");
-            let only_services = statement["Condition"]["Bool"]["kms:GrantIsForAWSResource"] == "true";
-            assert_eq!(grants, only_services, "{statement}");
-        }
-        assert_eq!(
-            statements[1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"],
-            json!([
-                "arn:aws:logs:eu-west-1:123456789012:log-group:/stack/shop/test/*",
-                "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/shop-test/*",
-                "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/shop-test-*",
-                "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/ecs/containerinsights/shop-test/*",
-            ])
-        );
-        let with_firewall =
-            &super::policy(&scope, &[], true)["Statement"][1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"];
-        assert_eq!(with_firewall[4], "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-stack/shop/test/*");
-        assert_eq!(statements[1]["Principal"], json!({"Service": "logs.eu-west-1.amazonaws.com"}));
-        let china = Scope { region: "cn-north-1".into(), partition: "aws-cn".into(), ..scope };
-        let policy = super::policy(&china, &[], false);
-        assert_eq!(policy["Statement"][1]["Principal"], json!({"Service": "logs.cn-north-1.amazonaws.com.cn"}));
-    }
-
-    #[test]
-    fn listed_accounts_may_copy_and_nothing_else_changes() {
-        let text = |text: &str| text.to_owned();
-        let (region, account) = (text("us-east-1"), text("111122223333"));
-        let scope = Scope { stack: text("shop"), env: text("production"), region, account, partition: text("aws") };
-        let (alone, shared) =
-            (super::policy(&scope, &[], false), super::policy(&scope, &["444455556666".parse().unwrap()], false));
-        let (alone, shared) = (alone["Statement"].as_array().unwrap(), shared["Statement"].as_array().unwrap());
-        assert_eq!(&shared[..alone.len()], &alone[..]);
-        let added = &shared[alone.len()..];
-        let roots = serde_json::json!(["arn:aws:iam::444455556666:root"]);
-        assert!(added.len() == 2 && added.iter().all(|one| one["Principal"]["AWS"] == roots), "{added:?}");
-        // What may lead further is for AWS's services only.
-        let grants = added.iter().find(|one| one["Action"].to_string().contains("CreateGrant")).unwrap();
-        assert_eq!(grants["Condition"]["Bool"]["kms:GrantIsForAWSResource"], "true");
-    }
-
-    #[test]
-    fn every_log_group_has_the_main_key() {
-        let graph = graph(&json!({"stack": "a", "region": "us-east-1", "keys": {"main": {}},
-            "archive": {"jobs": {"orders": {"service": "web", "command": ["./archive"]}}},
-            "databases": {"main": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}}},
-            "services": {"web": {"image": "i", "port": 80, "exec": true, "routes": ["/*"], "uses": ["databases.main"]}}}));
-        let groups: Vec<_> = graph.nodes().filter(|node| node.key.kind == "logs.log_group").collect();
-        for name in ["restart_services", "archive", "archive-jobs", "web", "container-insights"] {
-            assert!(
-                groups.iter().any(|group| group.key.name == name),
-                "{name}: {:?}",
-                groups.iter().map(|g| &g.key.name).collect::<Vec<_>>()
-            );
-        }
-        let without: Vec<&str> = groups
-            .iter()
-            .filter(|group| group.desired["kms_key"] != "${kms.key/main.arn}")
-            .map(|group| group.key.name.as_str())
-            .collect();
-        assert_eq!(without, Vec::<&str>::new());
     }
 }
+
+/// Returns the statements for the services that may publish to topics with this key
+/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>). EventBridge meets no condition.
+fn publishers(graph: &Graph, arn: &str, scope: &Scope) -> Vec<Value> {
+    const EVENTS: &str = "events.amazonaws.com";
+    let topics = graph.nodes().filter(|node| node.key.kind == Topic::KIND && node.desired["kms_key"] == arn);
+    let mut services = BTreeSet::new();
+    for statement in topics.flat_map(|topic| topic.desired.pointer("/policy/Statement").and_then(Value::as_array)).flatten() {
+        let publishes = texts(&statement["Action"]).any(|action| action.eq_ignore_ascii_case("sns:Publish"));
+        if statement["Effect"] == "Allow" && publishes {
+            services.extend(texts(&statement["Principal"]["Service"]));
+        }
+    }
+    let may = |sid: &str, services: Vec<&str>| {
+        json!({"Sid": sid, "Effect": "Allow", "Principal": {"Service": services},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"})
+    };
+    let events = services.remove(EVENTS);
+    let mut out = Vec::new();
+    if !services.is_empty() {
+        let mut publish = may("Publishers", services.into_iter().collect());
+        publish["Condition"] = json!({"StringEquals": {"aws:SourceAccount": scope.account}});
+        out.push(publish);
+    }
+    out.extend(events.then(|| may("Events", vec![EVENTS])));
+    out
+}
+
+/// Returns a text, or the texts of a list.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Value::as_str))
+}
+
+/// Returns the statements for the CDN's buckets with this key: those whom IAM lets reach the files use it through S3, CloudFront reads static
+/// files (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html>), and the
+/// delivery of its logs writes them (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/AccessLogs.html>).
+fn files(graph: &Graph, arn: &str, scope: &Scope) -> Vec<Value> {
+    let Scope { region, account, partition, .. } = scope;
+    let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let is_here = |name: &str| {
+        let bucket = Ref::<Bucket>::to(name).key().and_then(|key| graph.get(&key));
+        bucket.is_some_and(|node| node.desired["encryption"]["key"] == arn)
+    };
+    let begins = |name: &str| format!("arn:{partition}:s3:::{}*", s3::beginning(scope, name));
+    let (assets, logs) = (is_here(cdn::ASSETS), is_here(cdn::LOGS));
+    let all: Vec<String> = [cdn::ASSETS, cdn::LOGS].into_iter().filter(|name| is_here(name)).map(begins).collect();
+    let mut out = Vec::new();
+    if !all.is_empty() {
+        out.push(json!({
+            "Sid": "Files", "Effect": "Allow", "Principal": {"AWS": "*"}, "Resource": "*",
+            "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            "Condition": {
+                "StringEquals": {"kms:CallerAccount": account, "kms:ViaService": format!("s3.{region}.{suffix}")},
+                "ArnLike": {"kms:EncryptionContext:aws:s3:arn": all},
+            },
+        }));
+    }
+    // The distribution does not exist before the key. Which of them reads the bucket, the bucket's policy says.
+    out.extend(assets.then(|| {
+        json!({
+            "Sid": "CloudFrontReads", "Effect": "Allow", "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Action": "kms:Decrypt", "Resource": "*",
+            "Condition": {"ArnLike": {"aws:SourceArn": format!("arn:{partition}:cloudfront::{account}:distribution/*")}},
+        })
+    }));
+    out.extend(logs.then(|| {
+        json!({
+            "Sid": "CloudFrontLogs", "Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"},
+            "Action": "kms:GenerateDataKey*", "Resource": "*",
+            "Condition": {"ArnLike": {"kms:EncryptionContext:aws:s3:arn": begins(cdn::LOGS)}},
+        })
+    }));
+    out
+}
+
+#[cfg(test)]
+mod tests;
