@@ -1128,3 +1128,29 @@ def _alarm_of_nothing(ask: Ask) -> str | None:
     actions = [arn for name in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in ask.get(name, [])]
     wrong = next((arn for arn in actions if not arn.startswith("arn:")), None)
     return f"Invalid arn syntax: {wrong}" if wrong else None
+
+
+# IAM: whom a trust policy names
+
+_PRINCIPAL = re.compile(r"\*|[0-9]{12}|arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[^\s]+|A(ROA|IDA)[A-Z0-9]{12,}")
+
+
+@rule(
+    "R42",
+    *("iam:CreateRole", "iam:UpdateAssumeRolePolicy"),
+    code="MalformedPolicyDocument",
+    source="IAM user guide, Principal: an account, an ARN or a unique ID, never a name; AWS's refusal",
+)
+def _principal_by_name(ask: Ask) -> str | None:
+    document = ask.get("AssumeRolePolicyDocument") or ask.get("PolicyDocument") or "{}"
+    try:
+        statements = json.loads(document).get("Statement", [])
+    except ValueError:
+        return None
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        principal = statement.get("Principal")
+        named = principal.get("AWS", []) if isinstance(principal, dict) else []
+        for one in [named] if isinstance(named, str) else named:
+            if not _PRINCIPAL.fullmatch(one):
+                return f'Invalid principal in policy: "AWS":"{one}"'
+    return None

@@ -21,6 +21,12 @@ ELB = "arn:aws:elasticloadbalancing:us-east-1:000000000000"
 KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 
 
+def trusts(principal: str) -> str:
+    """A trust policy that names one principal of AWS."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def lets_in(*services: str) -> str:
     return json.dumps(
         {
@@ -351,6 +357,12 @@ ROWS = [
             "AssumeRolePolicyDocument": SMALL,
             "Tags": [{"Key": "Team", "Value": "a"}, {"Key": "teams", "Value": "b"}],
         },
+    ),
+    Row(
+        "R42",
+        "iam:CreateRole",
+        {"RoleName": "r", "AssumeRolePolicyDocument": trusts("ann")},
+        {"RoleName": "r", "AssumeRolePolicyDocument": trusts("arn:aws:iam::123456789012:root")},
     ),
     Row(
         "R30",

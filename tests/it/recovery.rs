@@ -272,6 +272,42 @@ fn a_failover_brings_what_was_copied() {
     }
 }
 
+/// IAM has no regions: what the first region's stack has there is not the second's to make again, nor to delete.
+#[test]
+fn people_and_pipelines_stay_with_the_first_region() {
+    const PEOPLE: &str = "access:
+  users: { ann: [] }
+  pipelines: { release: { github: acme/shop, branches: [main], may: [view] } }
+  auditor: { principals: [ann] }
+  break_glass: { principals: [ann], policies: [ReadOnlyAccess] }
+";
+    const IDENTITIES: &str = r#"
+iam = client("iam")
+roles = [role for page in iam.get_paginator("list_roles").paginate(PathPrefix="/stack/") for role in page["Roles"]]
+result = {"providers": len(iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]),
+          "users": [user["UserName"] for user in iam.list_users()["Users"]],
+          "people": sorted(role["Path"].split("/")[-2] for role in roles
+                           if any(of in role["RoleName"] for of in ("pipeline", "auditor", "break-glass")))}
+"#;
+    let s = Subject::new(&format!("{SERVING}{PEOPLE}"));
+    s.apply();
+    s.assert_in_step();
+    let made = s.account.boto3(IDENTITIES, &json!(null));
+    assert_eq!(made, json!({"providers": 1, "users": ["ann"], "people": [HOME, HOME, HOME]}));
+    backups(&s, AWAY);
+    check(&s).ok();
+    let told = said(&failover(&s, &AGREED).ok());
+    assert!(told.contains("the section `access`, until the file has the new region"), "{told}");
+    assert_eq!(s.account.boto3(IDENTITIES, &json!(null)), made);
+    s.assert_in_step();
+
+    let destroy = ["destroy", "--stack", "shop", "--region"];
+    s.place.stack(&[&destroy[..], &[AWAY], EMPTIED].concat()).ok();
+    assert_eq!(s.account.boto3(IDENTITIES, &json!(null)), made);
+    s.place.stack(&[&destroy[..], &[HOME], EMPTIED].concat()).ok();
+    assert_eq!(s.account.boto3(IDENTITIES, &json!(null)), json!({"providers": 0, "users": [], "people": []}));
+}
+
 #[test]
 fn a_failover_that_was_killed_is_continued() {
     let s = Subject::new(SERVING);

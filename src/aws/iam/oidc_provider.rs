@@ -8,11 +8,12 @@ use super::{account, decoded, path, to_sdk};
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::iam::errors::failed;
+use crate::aws::ownership::global;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::tags::{TagEdit, from_pairs};
+use crate::aws::ownership::tags::{TAG_REGION, TagEdit, from_pairs};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{Blocker, Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// What every address of an issuer begins with.
 const SCHEME: &str = "https://";
@@ -66,19 +67,27 @@ fn trusts_issuer(cx: &Cx, role: &RoleDetail) -> bool {
     role.path() == Some(&path(&cx.scope)) && trust.contains(":oidc-provider/")
 }
 
-/// Returns the roles of the account that trust a provider and are not the stack's.
-async fn trusting(cx: &Cx, arn: &str) -> Result<Vec<String>> {
-    let (all, ours, quoted) = (account(cx).await?, path(&cx.scope), format!("\"{arn}\""));
-    let others = all.roles.iter().filter(|role| role.path() != Some(&ours));
-    let trust = |role: &&RoleDetail| role.assume_role_policy_document().is_some_and(|text| decoded(text).contains(&quoted));
-    Ok(others.filter(trust).filter_map(|role| role.role_name.clone()).collect())
+/// Checks whether a role trusts the provider with this ARN.
+fn trusts(role: &RoleDetail, arn: &str) -> bool {
+    role.assume_role_policy_document().is_some_and(|text| decoded(text).contains(&format!("\"{arn}\"")))
 }
 
-fn observed(cx: &Cx, arn: String, answer: Answer) -> Observed<OidcProvider> {
-    let tags = from_pairs(answer.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))));
+/// Returns the roles of the account that trust a provider and are not the stack's.
+async fn trusting(cx: &Cx, arn: &str) -> Result<Vec<String>> {
+    let (all, ours) = (account(cx).await?, path(&cx.scope));
+    let others = all.roles.iter().filter(|role| role.path() != Some(&ours));
+    Ok(others.filter(|role| trusts(role, arn)).filter_map(|role| role.role_name.clone()).collect())
+}
+
+/// Returns a provider as it is. IAM has no regions: one of the same stack in another region is someone else's. `is_trusted` says whether a
+/// role of the stack in this region trusts it, by which one without a region in its tags is known.
+fn observed(cx: &Cx, arn: String, answer: Answer, is_trusted: bool) -> Observed<OidcProvider> {
+    let mut tags = from_pairs(answer.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))));
+    let has_region = tags.contains_key(TAG_REGION);
+    let is_here = global::is_here(&cx.scope, &mut tags) || !has_region && is_trusted;
     let url = answer.url.unwrap_or_default();
     Observed {
-        claim: cx.scope.claim(OidcProvider::KIND, &tags, false),
+        claim: if is_here { cx.scope.claim(OidcProvider::KIND, &tags, false) } else { Claim::Foreign },
         live: Live { id: arn.clone(), arn },
         fields: OidcProvider {
             // Told without the scheme.
@@ -131,7 +140,9 @@ impl Resource for OidcProvider {
         }
         let all = arns(cx).await?.into_iter().map(|arn| async move {
             let answer = read(cx, &arn).await?;
-            Ok::<_, Error>(answer.map(|answer| observed(cx, arn, answer)))
+            let ours = path(&cx.scope);
+            let is_trusted = account(cx).await?.roles.iter().any(|role| role.path() == Some(&ours) && trusts(role, &arn));
+            Ok::<_, Error>(answer.map(|answer| observed(cx, arn, answer, is_trusted)))
         });
         Ok(try_join_all(all).await?.into_iter().flatten().collect())
     }
@@ -140,7 +151,7 @@ impl Resource for OidcProvider {
         const OP: &str = "iam:CreateOpenIDConnectProvider";
         let call = cx.cloud.iam.create_open_id_connect_provider().url(&self.url);
         let call = call.set_client_id_list(Some(self.audiences.clone())).set_thumbprint_list(self.thumbprints.clone());
-        let answer = call.set_tags(Some(to_sdk(&self.tags)?)).send().await.map_err(failed(OP))?;
+        let answer = call.set_tags(Some(to_sdk(&global::new_tags(&cx.scope, &self.tags))?)).send().await.map_err(failed(OP))?;
         let arn = answer.open_id_connect_provider_arn.ok_or_else(|| incomplete(OP, "the ARN"))?;
         Ok(Live { id: arn.clone(), arn })
     }

@@ -97,6 +97,8 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     stack.access.users.clear();
     stack.access.pipelines.clear();
     stack.access.identity_center = None;
+    // IAM has no regions: those of the first one can still be assumed.
+    (stack.access.auditor, stack.access.break_glass) = (None, None);
     // A channel has one configuration in an account, and the first region has it.
     if let Some(alarms) = &mut stack.alarms {
         alarms.slack.clear();
@@ -218,7 +220,9 @@ fn left(stack: &Stack) -> Vec<String> {
         (
             "access",
             !(access.groups.is_empty() && access.users.is_empty() && access.pipelines.is_empty())
-                || access.identity_center.is_some(),
+                || access.identity_center.is_some()
+                || access.auditor.is_some()
+                || access.break_glass.is_some(),
         ),
         ("backup", stack.backup.is_some()),
         ("archive", stack.archive.is_some()),
