@@ -242,12 +242,25 @@ pub(crate) fn fit_end(look: &Look, text: &str, columns: usize) -> String {
     if columns >= dots.width() { format!("{dots}{}", &text[from..]) } else { text[from..].to_owned() }
 }
 
-/// Returns `text` in lines of at most `columns`.
+/// Returns `text` in lines of at most `columns`. A word that is longer, such as an ARN, is broken behind one of its own separators.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let options = textwrap::Options::new(columns.max(8))
-        .word_separator(textwrap::WordSeparator::AsciiSpace)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
+    let columns = columns.max(8);
+    wrap_words(text, columns).into_iter().flat_map(|line| broken(&line, columns)).collect()
+}
+
+/// Returns a line in pieces of at most `columns`: broken behind a separator in their second half, or else where there is no more room.
+fn broken(line: &str, columns: usize) -> Vec<String> {
+    let (mut out, mut rest) = (Vec::new(), line);
+    while width(rest) > columns {
+        let fitting: Vec<usize> =
+            rest.char_indices().skip(1).map(|(at, _)| at).take_while(|at| width(&rest[..*at]) <= columns).collect();
+        let behind = |at: &&usize| rest[..**at].ends_with(['/', ':', ',', '&', '?']) && width(&rest[..**at]) > columns / 2;
+        let Some(at) = fitting.iter().rev().find(behind).or(fitting.last()) else { break };
+        out.push(rest[..*at].to_owned());
+        rest = &rest[*at..];
+    }
+    out.push(rest.to_owned());
+    out
 }
 
 /// Returns `text` in lines of at most `columns`, but for words that are longer: no word is broken.
@@ -329,6 +342,14 @@ mod tests {
     fn look(vars: &[(&str, &str)], color: Color, terminal: bool) -> Look {
         let get = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
         Look::of(&get, color, terminal, terminal.then_some((120, 50)))
+    }
+
+    #[test]
+    fn a_long_word_is_broken_behind_its_separators() {
+        let arn = "arn:aws:iam::123456789012:role/stack/webapp";
+        assert_eq!(wrap(&format!("of {arn}"), 34), ["of", "arn:aws:iam::123456789012:role/", "stack/webapp"]);
+        assert_eq!(wrap(&"x".repeat(25), 10), ["xxxxxxxxxx", "xxxxxxxxxx", "xxxxx"]);
+        assert_eq!(wrap("日本日本日本日本", 9), ["日本日本", "日本日本"]);
     }
 
     #[test]

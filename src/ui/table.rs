@@ -7,8 +7,10 @@ use super::style::{BAD, CHANGED, GOOD, Look, STRONG, clean, pad, width, wrap_wor
 
 /// Narrower terminals get cards instead of more than two columns.
 const CARDS: usize = 80;
-/// What is left for the last column at least; it may stick out, since addresses and identifiers are copied whole.
+/// What is left for the last column at least. Addresses and identifiers are copied whole: one that is longer has a line of its own.
 const LAST: usize = 16;
+/// How far a cell on a line of its own is indented.
+const BELOW: &str = "    ";
 
 /// How a cell reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub fn toned_table(look: &Look, headers: &[&str], rows: &[Vec<String>], tone: &d
     let head: Vec<String> = headers.iter().zip(&columns).map(|(header, column)| pad(header, *column)).collect();
     let mut out = vec![look.paint(STRONG, head.join("  ").trim_end())];
     for row in &rows {
+        let below = row.last().filter(|cell| look.terminal && is_below(cell, &columns));
+        let row = &row[..row.len() - usize::from(below.is_some())];
         let cells: Vec<(Style, Vec<String>)> = row
             .iter()
             .zip(&columns)
@@ -67,8 +71,21 @@ pub fn toned_table(look: &Look, headers: &[&str], rows: &[Vec<String>], tone: &d
                 .collect();
             out.push(line.join("  "));
         }
+        if let (Some(cell), Some(header)) = (below, headers.last()) {
+            let lines = wrap_words(cell, look.width.saturating_sub(BELOW.len()));
+            out.extend(lines.iter().map(|text| format!("{BELOW}{}", painted(look, tone(header, cell).style(), text))));
+        }
     }
     finish(out)
+}
+
+/// Checks whether the last cell of a row has a word that does not fit its column. A table of two columns is a list of names with values.
+fn is_below(cell: &str, columns: &[usize]) -> bool {
+    columns.len() > 2 && columns.last().is_some_and(|column| longest_word(cell) > *column)
+}
+
+fn longest_word(text: &str) -> usize {
+    text.split(' ').map(width).max().unwrap_or(0)
 }
 
 fn painted(look: &Look, style: Style, text: &str) -> String {
@@ -86,8 +103,7 @@ fn columns(look: &Look, headers: &[&str], rows: &[Vec<String>]) -> Option<Vec<us
     if !look.terminal || columns.iter().sum::<usize>() + gaps <= look.width {
         return Some(columns);
     }
-    let words = |text: &str| text.split(' ').map(width).max().unwrap_or(0);
-    let mut least = widest(&words);
+    let mut least = widest(&longest_word);
     if let Some(last) = least.last_mut() {
         *last = (*last).min(LAST);
     }
@@ -154,6 +170,16 @@ mod tests {
         let two: Vec<Vec<String>> = rows().into_iter().map(|row| row[..2].to_vec()).collect();
         let text = table(&Look { terminal: true, ..Look::plain(40) }, &["NAME", "VALUE"], &two);
         assert!(text.contains("\ndatabase  webapp-staging-main.abc123.us-east-1.rds.amazonaws.com:5432\n"), "{text}");
+    }
+
+    #[test]
+    fn what_does_not_fit_the_last_column_has_a_line_of_its_own() {
+        let url = "https://d111111abcdef8.cloudfront.net/api/";
+        let row = |name: &str, url: &str| vec![name.to_owned(), "running as it should be".to_owned(), url.to_owned()];
+        let rows = [row("services.web", url), row("services.worker", "")];
+        let text = table(&Look { terminal: true, ..Look::plain(80) }, &["NAME", "STATE", "URL"], &rows);
+        let expected = format!("\n    {url}\nservices.worker");
+        assert!(text.contains(&expected) && text.lines().all(|line| width(line) <= 80), "{text}");
     }
 
     #[test]

@@ -69,8 +69,14 @@ pub(crate) fn short(value: &Value) -> String {
             let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", clean(k), flow(v))).collect();
             format!("{{{}}}", fields.join(", "))
         }
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Bool(_) | Value::Number(_) => plain(value),
     }
+}
+
+/// Returns a number or a truth value; a whole number without decimals, however it is kept.
+fn plain(value: &Value) -> String {
+    let text = value.to_string();
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// Returns a value inside of another, as YAML takes it on one line.
@@ -85,7 +91,7 @@ fn flow(value: &Value) -> String {
 
 /// Returns a value that is no list and no map, as YAML takes it on a line of its own.
 fn scalar(value: &Value) -> String {
-    let Value::String(text) = value else { return value.to_string() };
+    let Value::String(text) = value else { return plain(value) };
     let plain = text.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '$' | '+' | '('))
         && !text.ends_with([':', ' '])
         && ![": ", " #", "\n"].iter().any(|special| text.contains(special))
@@ -375,11 +381,7 @@ fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
                 Line::Removed(text) => (Sign::Removed, text),
                 Line::Gap(_) => (Sign::Same, look.dots().to_owned()),
             };
-            let indent = text.len() - text.trim_start().len();
-            let indent = " ".repeat(indent.min(room / 2));
-            wrap(text.trim_start(), room.saturating_sub(indent.len()))
-                .into_iter()
-                .map(move |text| Row::new(look, sign, format!("{indent}{text}").trim_end().to_owned()))
+            indented(&text, room).into_iter().map(move |text| Row::new(look, sign, text))
         })
         .collect();
     if left > 0 {
@@ -387,6 +389,16 @@ fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
         rows.push(Row::new(look, Sign::Same, look.paint(QUIET, &note)));
     }
     rows
+}
+
+/// Returns a line in lines of at most `room` columns, all as far indented as it; the sign of a list's member stands only before the first.
+fn indented(line: &str, room: usize) -> Vec<String> {
+    let text = line.trim_start();
+    let (sign, text) = text.strip_prefix("- ").map_or(("", text), |text| ("- ", text));
+    let indent = " ".repeat((line.len() - line.trim_start().len()).min(room / 2));
+    let pieces = wrap(text, room.saturating_sub(indent.len() + sign.len()));
+    let lead = |at| if at == 0 { sign } else { &"  "[..sign.len()] };
+    pieces.iter().enumerate().map(|(at, piece)| format!("{indent}{}{piece}", lead(at)).trim_end().to_owned()).collect()
 }
 
 /// Returns the fields of an object that is created: names and values, references by name, `secret` ones hidden.
@@ -414,8 +426,7 @@ pub(crate) fn fields(
         out.push(path);
         let lines = if several { value.as_ref().map(long).unwrap_or_default() } else { vec![text] };
         for line in lines {
-            let indent = " ".repeat((line.len() - line.trim_start().len()).min(room / 2) + 2);
-            out.extend(wrap(line.trim_start(), room.saturating_sub(indent.len())).into_iter().map(|l| format!("{indent}{l}")));
+            out.extend(indented(&line, room.saturating_sub(2)).into_iter().map(|line| format!("  {line}")));
         }
     }
     out.iter().map(|line| look.paint(QUIET, line.trim_end())).collect()
@@ -467,13 +478,33 @@ mod tests {
     use super::*;
     use crate::engine::Key;
 
+    fn change(path: &str, before: Option<Value>, after: Option<Value>) -> Change {
+        let path = path.to_owned();
+        Change { path, before, after, unknown: None, forces_replacement: false, impossible: None, secret: false }
+    }
+
+    /// What is shown of a change in so many columns.
+    fn rows(change: &Change, room: usize) -> String {
+        let rows = changes(&Look::plain(room), &[change], room, false);
+        rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
     /// One line about a list that changes.
     fn shown(before: Value, after: Value, unknown: Option<Key>) -> String {
-        let (before, after) = (Some(before), Some(after));
-        let change =
-            Change { path: "subnets".into(), before, after, unknown, forces_replacement: false, impossible: None, secret: false };
-        let rows = changes(&Look::plain(120), &[&change], 110, false);
-        rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join("\n")
+        rows(&Change { unknown, ..change("subnets", Some(before), Some(after)) }, 110)
+    }
+
+    #[test]
+    fn a_policy_that_is_added_reads_as_yaml_at_any_width() {
+        let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/stack/webapp/production/exec/session:*";
+        let policy = json!({"Statement": [{"Action": "logs:PutLogEvents", "Effect": "Allow", "Resource": [arn]}]});
+        insta::assert_snapshot!(rows(&change("policies.exec", None, Some(policy)), 60), @"");
+    }
+
+    #[test]
+    fn whole_numbers_have_no_decimals() {
+        let shown = rows(&change("threshold", Some(json!(5_368_709_120.0)), Some(json!(0.5))), 70);
+        assert_eq!(shown, "threshold   5368709120 → 0.5");
     }
 
     #[test]
