@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_young_environment_is_counted_from_its_first_figure() {
+    fn a_new_environment_counts_from_its_first_figure() {
         // 10 days of 30: the first figure is that of the logs, and 100 messages in all of them are 304 in a month.
         let objects = [seen(LogGroup::KIND, "a"), seen(Queue::KIND, "a")];
         let found = told(&objects, &[("IncomingBytes", 480, 1.0), ("NumberOfMessagesSent", 719, 100.0)]);

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_takes_in_no_spelling_is_refused_at_its_field() {
+    fn what_aws_never_accepts_is_refused_at_its_field() {
         for (kind, path, text) in [
             ("ec2.security_group_rule", "protocol", "tpc"),
             ("ec2.security_group_rule", "protocol", "256"),

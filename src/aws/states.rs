@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_impaired_takes_the_change_that_mends_it_and_no_other() {
+    fn impaired_objects_take_only_changes_that_fix_them() {
         let rds = &crate::aws::rds::STATES;
         let said_of = |word: &str, desired: Value| {
             let fields =
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_is_deleting_is_waited_for_before_its_successor_is_made() {
+    fn a_deletion_ends_before_the_successor_is_created() {
         let leaving = || Readiness::Leaving("deleting".into());
         let fields = json!({"tags": {}});
         let plan = plan("rds.instance", leaving(), fields.clone(), fields);

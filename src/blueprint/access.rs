@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn revisions_are_of_the_files_families_and_services_get_no_others() {
+    fn only_revisions_of_the_files_families_are_allowed() {
         let deploy = deployed();
         let of = |sid: &str| deploy["Statement"].as_array().unwrap().iter().find(|s| s["Sid"] == sid).unwrap().clone();
         let family = json!(["arn:aws:ecs:eu-central-1:123456789012:task-definition/webapp-production-web:*"]);
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn deploying_touches_iam_only_to_pass_the_stacks_own_roles_to_tasks() {
+    fn deploying_only_passes_the_stacks_roles_to_tasks() {
         for (name, document) in documents() {
             for (actions, resources, whole) in statements(&document) {
                 for action in actions.iter().filter(|a| a.starts_with("iam:") || a.contains('*') && !a.contains("Describe")) {
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn without_mfa_everything_is_denied_but_to_register_a_device() {
+    fn without_mfa_only_registering_a_device_is_allowed() {
         let mfa = mfa(&scope());
         let deny = mfa["Statement"].as_array().unwrap().iter().find(|one| one["Effect"] == "Deny").unwrap();
         assert_eq!(deny["Condition"], json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}));

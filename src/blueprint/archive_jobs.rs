@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_runs_like_its_service_and_writes_below_its_own_prefix() {
+    fn a_job_runs_like_its_service_with_its_own_prefix() {
         let graph = graph(&orders(&json!({"image": "tools:1"})));
         let definition = desired(&graph, "ecs.task_definition", "archive-job-orders");
         let container = &definition["containers"][0];
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_function_starts_the_tasks_of_jobs_and_nothing_else() {
+    fn the_function_starts_only_the_tasks_of_jobs() {
         let graph = graph(&orders(&json!({})));
         let policies = desired(&graph, "iam.role", "archive-jobs")["policies"].clone();
         let [starts, _, looks, passes] = policies["tasks"]["Statement"].as_array().unwrap().as_slice() else {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_function_is_called_by_schedule_and_by_what_stops() {
+    fn the_function_runs_on_schedule_and_when_tasks_stop() {
         let graph = graph(&orders(&json!({"schedule": "daily"})));
         let rule = |name: &str| desired(&graph, "events.rule", name);
         let begins = rule("archive-job-orders");

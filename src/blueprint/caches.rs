@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn who_uses_a_cache_is_told_where_it_is_and_how_to_speak_to_it() {
+    fn users_of_a_cache_get_its_address_and_protocol() {
         let (_, offers) = expanded(json!({
             "user-sessions": {"engine": "valkey", "replicas": 1},
             "alone": {"engine": "redis", "port": 7000},

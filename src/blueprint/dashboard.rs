@@ -182,7 +182,7 @@ resources:
     }
 
     #[test]
-    fn a_page_has_room_for_everything_and_nothing_that_goes_while_it_rests() {
+    fn a_page_fits_everything_but_what_a_pause_deletes() {
         let (graph, _) = expanded(EVERYTHING);
         let dashboard = dashboard(&graph);
         assert_eq!(dashboard.refused(), None);

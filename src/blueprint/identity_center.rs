@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_policies_of_this_account_and_of_aws_can_be_named() {
+    fn only_policies_of_the_account_or_aws_can_be_named() {
         let scope = Scope {
             stack: "shop".into(),
             env: "default".into(),

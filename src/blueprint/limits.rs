@@ -173,7 +173,7 @@ mod tests {
     const DATABASE: &str = "region: us-east-1\ndatabases: {main: {engine: postgres, version: '16'}}\n";
 
     #[test]
-    fn names_that_a_service_refuses_are_told_at_their_section() {
+    fn refused_names_are_reported_at_their_section() {
         for (stack, at, says) in [
             ("sg-truth", "stack", "reserves names that begin with `sg-`"),
             ("a--b", "stack", "two hyphens in a row"),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_an_engine_reserves_are_told_where_another_can_be_chosen() {
+    fn reserved_words_are_reported_where_names_are_chosen() {
         for stack in ["user", "order", "db"] {
             let found = expanded(&format!("stack: {stack}\n{DATABASE}"), None).err().unwrap_or_default();
             let told =
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn log_groups_lie_at_the_stacks_place_in_every_environment() {
+    fn log_groups_are_below_the_stack_in_each_environment() {
         let text = |name: &str| {
             format!(
                 "stack: a\nregion: us-east-1\nresources: {{logs.log_group: {{l: {{name: {name}}}}}}}\nenvironments: {{prod: {{}}}}\n"

@@ -359,7 +359,7 @@ mod tests {
     use crate::blueprint::tests::graph;
 
     #[test]
-    fn the_more_exact_route_is_asked_first_and_numbers_stay() {
+    fn more_exact_routes_come_first_and_numbers_stay() {
         let route = |t: &str| t.parse::<Route>().unwrap();
         let number = |t: &str| priority(&route(t), t, &mut BTreeSet::new());
         assert!(number("/api/v1/*") < number("/api/*"));

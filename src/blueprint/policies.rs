@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_the_secrets_named_can_be_read_and_decrypted() {
+    fn only_the_named_secrets_can_be_read_and_decrypted() {
         let scope = Scope {
             stack: "shop".into(),
             env: "default".into(),

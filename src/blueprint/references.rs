@@ -273,7 +273,7 @@ mod tests {
     /// Every text of every kind with a reference that is none, and with an attribute that the field does not take: refused at
     /// its place, or the shape refuses the file before.
     #[test]
-    fn every_text_of_every_kind_refuses_a_wrong_reference_at_its_place() {
+    fn every_text_refuses_a_wrong_reference_at_its_place() {
         let registry = crate::aws::registry();
         let loaded = load(EVERY_KIND);
         let mut tried = 0;
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_gets_the_attribute_that_its_field_takes() {
+    fn a_reference_gets_the_attribute_of_its_field() {
         let registry = crate::aws::registry();
         let text = EVERY_KIND
             .replace("subnet_group: rds.subnet_group/g\n", "subnet_group: rds.subnet_group/g\n      kms_key: \"${kms.key/k}\"\n");

@@ -67,7 +67,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_stands_for_itself_in_a_container_is_written_as_in_a_service() {
+    fn escapes_in_containers_are_written_as_in_services() {
         let mut definition = json!({"containers": [{"image": "i", "environment": {"A": "$${HOME}", "B": "${kms.key/k.arn}"}, "command": ["$${X}"]}]});
         super::containers(&mut definition);
         let expected = json!({"image": "i", "environment": {"A": "${HOME}", "B": "${kms.key/k.arn}"}, "command": ["${X}"]});

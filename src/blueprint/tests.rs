@@ -117,7 +117,7 @@ fn unsaid(rules: &[Rule], path: &mut Vec<String>, with: &Value, without: &Value,
 }
 
 #[test]
-fn what_is_taken_out_of_a_service_is_as_if_it_had_never_been_said() {
+fn keys_removed_from_a_service_leave_no_trace() {
     let base = json!({"image": "nginx:1.27", "port": 80, "routes": ["/*"], "uses": ["services.api"]});
     let secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf";
     let keys = [
@@ -181,7 +181,7 @@ fn keys(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
 
 /// The tables in `docs/sections.md` say the same.
 #[test]
-fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
+fn removed_keys_leave_no_trace_or_are_known_to_stay() {
     let full = json!({
         "stack": "a", "region": "us-east-1",
         "existing": {"zones": {"z": "example.com"}},
@@ -291,7 +291,7 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
 }
 
 #[test]
-fn who_uses_a_service_is_told_its_address_and_comes_after_it() {
+fn users_of_a_service_get_its_address_and_follow_it() {
     let stack = json!({"stack": "a", "region": "us-east-1", "load_balancer": {"idle_timeout": "90s"}, "services": {
         "web": {"image": "i", "port": 80, "routes": ["/*"], "uses": ["services.api"], "environment": {"SERVICE_API_PORT": "mine"}},
         "api": {"image": "i", "port": 8080},
@@ -319,7 +319,7 @@ fn who_uses_a_service_is_told_its_address_and_comes_after_it() {
 }
 
 #[test]
-fn whoever_reads_a_password_that_rds_rotates_is_deployed_anew() {
+fn readers_of_a_rotated_password_are_redeployed() {
     let theirs = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf";
     let password = |of: &str| json!({"P": format!("{of}:password::")});
     let stack = json!({"stack": "a", "region": "us-east-1", "existing": {"databases": {"old": "legacy"}},
@@ -360,7 +360,7 @@ fn whoever_reads_a_password_that_rds_rotates_is_deployed_anew() {
 }
 
 #[test]
-fn names_lead_to_what_answers_when_the_zone_of_their_certificate_is_known() {
+fn names_get_records_if_a_certificates_zone_is_known() {
     let records = |cdn: Value, balancer: Value, certificate: Value| -> Vec<(String, Value)> {
         let mut stack = json!({"stack": "a", "region": "eu-west-1", "load_balancer": balancer, "certificates": {"main": certificate},
             "existing": {"zones": {"z": "example.com"}}, "services": {"web": {"image": "i", "port": 80, "routes": ["/*"]}}});
@@ -386,7 +386,7 @@ fn names_lead_to_what_answers_when_the_zone_of_their_certificate_is_known() {
 
 /// The plan says what would keep it, and with `moved:` all of it that has tags answers to its other name.
 #[test]
-fn a_section_of_any_kind_is_found_under_its_other_name() {
+fn sections_of_any_kind_are_found_by_their_other_name() {
     let file = json!({"stack": "a", "region": "us-east-1", "network": {"zones": 2, "nat": "none"},
         "keys": {"files": {}},
         "services": {"api": {"image": "i", "port": 8080}, "web": {"image": "i", "port": 80, "public": true}},
@@ -436,7 +436,7 @@ fn a_section_of_any_kind_is_found_under_its_other_name() {
 
 /// The names of a stack lead to its new balancer when what stands behind that serves.
 #[test]
-fn names_move_when_what_is_behind_the_new_balancer_serves() {
+fn names_move_when_the_new_balancer_serves() {
     let stack = |internal: bool| {
         json!({"stack": "a", "region": "eu-west-1", "existing": {"zones": {"z": "example.com"}},
             "certificates": {"main": {"domain": "example.com", "zone": "existing.zones.z"}},
@@ -466,7 +466,7 @@ fn a_subnet_is_led_to_a_gateway_that_serves() {
 
 /// What is taken out of `load_balancer.attributes` is AWS's default again, where that is known and nobody else's business.
 #[test]
-fn attributes_of_the_balancer_that_are_taken_out_are_as_aws_has_them() {
+fn removed_balancer_attributes_are_aws_defaults() {
     let attributes = |section: Value| {
         let stack = json!({"stack": "a", "region": "eu-west-1", "load_balancer": section,
             "services": {"web": {"image": "i", "port": 80, "routes": ["/*"]}}});
@@ -494,7 +494,7 @@ fn problems(stack: &Value) -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn names_that_come_to_one_name_of_an_object_are_problems_of_the_file() {
+fn names_that_yield_one_object_name_are_problems() {
     let stack = |services: Value, databases: Value| json!({"stack": "a", "region": "us-east-1", "services": services, "databases": databases});
     let worker = json!({"image": "i"});
     let served = json!({"image": "i", "port": 80, "routes": ["/*"]});
@@ -526,7 +526,7 @@ fn two_that_a_service_uses_do_not_set_one_variable() {
 }
 
 #[test]
-fn a_password_that_the_file_says_itself_gives_no_right_to_the_other() {
+fn the_files_own_password_gives_no_right_to_the_other() {
     let secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mine-AbCdEf";
     let policies = |secrets: Value| {
         let stack = json!({"stack": "a", "region": "us-east-1", "databases": {"main": {"engine": "postgres", "version": "16"}},

@@ -390,7 +390,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_command_is_advised_alone_only_where_the_cause_passes() {
+    fn plain_retries_are_advised_only_for_passing_causes() {
         let hint = |class| rest(Error::new(class, "no")).hints.concat();
         assert!(hint(Class::Throttled).ends_with("stays; the same command continues from here"));
         for class in [Class::Denied, Class::Invalid, Class::Limit, Class::NotFound] {
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stops_after_a_change_is_no_failure_that_changed_nothing() {
+    fn a_stop_after_a_change_exits_as_partly_done() {
         let stop = || Stop::Errors(vec![Error::new(Class::Denied, "no")]);
         assert_eq!((stop().exit(), stop().midway().exit()), (Exit::Denied, Exit::Partly));
         assert_eq!(stop().midway().to_json()["error"]["exit"], 3);

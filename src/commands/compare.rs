@@ -327,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_side_is_an_environment_a_run_of_it_or_what_the_file_says() {
+    fn a_side_is_an_environment_its_run_or_the_file() {
         let read = |name: &str| Spec::of(name).map(|spec| (spec.env, spec.form));
         assert_eq!(read("production").unwrap(), ("production".to_owned(), Form::Now));
         assert_eq!(read("production@12").unwrap(), ("production".to_owned(), Form::Run(12)));
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn two_words_are_the_sides_and_three_begin_with_the_file() {
+    fn two_words_are_the_sides_three_begin_with_the_file() {
         let some = |word: &str| Some(word.to_owned());
         let read = |file: &str, left, right| words(file.to_owned(), left, right).map(|(file, l, r)| (file, l.name, r.name));
         let three = read("s.yaml", some("a"), some("b")).unwrap();

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_destroy_that_is_complete_leaves_nothing_to_compare_with() {
+    fn only_a_complete_destroy_leaves_nothing_to_compare() {
         assert_eq!(past(Ending::Complete, true), Past::Destroyed);
         for ending in [Ending::Open, Ending::Partly, Ending::Interrupted, Ending::Late] {
             assert_eq!((past(ending, true), past(ending, false)), (Past::Dismantled, Past::Begun), "{ending}");

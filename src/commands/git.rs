@@ -37,7 +37,7 @@ mod tests {
 
     /// A folder that came with a `.git` of unknown origin.
     #[test]
-    fn git_tells_the_commit_and_runs_nothing_of_the_folder_s() {
+    fn git_reports_the_commit_and_runs_no_foreign_code() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let setup = |arguments: &[&str]| {

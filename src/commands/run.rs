@@ -368,7 +368,7 @@ mod tests {
     use crate::engine::{Ids, Key};
 
     #[test]
-    fn a_run_that_changed_anything_is_not_recorded_as_failed() {
+    fn a_run_with_changes_is_not_recorded_as_failed() {
         let failed = |class| vec![(Key::new("rds.instance", "main"), Verb::Create, Error::new(class, "no"))];
         let ended = |class| Outcome { failed: failed(class), ..Outcome::default() };
         // AWS accepted it, and it failed or is not ready yet.
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_end_is_unknown_may_have_changed_something() {
+    fn a_run_of_unknown_end_may_have_changed_something() {
         let after = |class| Outcome {
             done: Vec::new(),
             failed: vec![(Key::new("ec2.vpc", "main"), Verb::Create, Error::new(class, ""))],

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_is_written_as_a_whole_for_its_owner_and_over_files_only() {
+    fn a_plan_is_whole_private_and_replaces_only_files() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("open.plan"), "old").unwrap();

@@ -260,7 +260,7 @@ environments:
     }
 
     #[test]
-    fn the_file_itself_keeps_what_makes_an_environment_of_it_safe() {
+    fn the_file_keeps_what_makes_its_environments_safe() {
         let (found, edits, ..) = savings(FILE, None);
         let keys: Vec<&str> = edits.iter().filter_map(|(path, _)| path.last()).map(String::as_str).collect();
         assert!(!keys.contains(&"nat") && keys.contains(&"architecture"), "{:?}", told(&found));
@@ -280,7 +280,7 @@ environments:
     }
 
     #[test]
-    fn production_keeps_what_makes_it_safe_and_edits_stay_in_it() {
+    fn production_keeps_its_safety_and_edits_stay_in_it() {
         let (found, edits, ..) = savings(FILE, Some("production"));
         assert!(found.iter().all(|saving| saving.edit.starts_with("environments.production.")), "{:?}", told(&found));
         let keys: Vec<&str> = edits.iter().filter_map(|(path, _)| path.last()).map(String::as_str).collect();

@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_is_used_up_pauses_until_the_next_month() {
+    fn a_used_up_budget_pauses_until_the_next_month() {
         let month = at("2026-11-01T00:00:00Z");
         let (before, during, later) = (at("2026-10-20T00:00:00Z"), at("2026-11-20T00:00:00Z"), at("2026-11-21T00:00:00Z"));
         let (awake, asleep) = (Moment { awake: true, since: later }, Moment { awake: false, since: later });

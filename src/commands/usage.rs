@@ -216,7 +216,7 @@ environments:
     }
 
     #[test]
-    fn what_was_measured_is_written_where_the_environment_is() {
+    fn measured_usage_is_written_to_its_environment() {
         let written = |env: Option<&str>| -> Vec<String> {
             let loaded = loaded(env);
             let changed = changed(&loaded.stack.usage, &found());

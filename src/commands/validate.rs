@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_password_of_an_instance_is_refused_and_not_shown() {
+    fn an_instances_plain_password_is_refused_and_hidden() {
         let text = |password: &str| {
             format!(
                 "stack: a\nregion: us-east-1\nresources:\n  rds.instance:\n    d: {{engine: postgres, class: db.t4g.micro, \

@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_long_lines_beside_it_nor_very_many_of_its_own_are_shown() {
+    fn long_neighbours_and_very_many_lines_are_not_shown() {
         let mut report = Report::new("f", format!("{}\nx: 1\n", "y".repeat(9000)));
         report.diagnostics.push(Diagnostic::error("x", "message").label(9001..9002, "here"));
         report.diagnostics.push(Diagnostic::error("x", "at the end").label(0..9005, "all of it"));

@@ -159,7 +159,7 @@ environments:
     }
 
     #[test]
-    fn what_goes_and_what_comes_keep_the_others_in_their_order() {
+    fn removals_and_additions_keep_the_others_in_order() {
         let text = "a: 1\nb: 2\nc: 3\nd: 4\nenvironments: { x: { c: ~, e: 5, a: ~, d: 6, f: ~ } }\n";
         let merged = overlaid(&parse(text).unwrap(), Some("x")).unwrap();
         assert_eq!(merged.to_json().to_string(), r#"{"b":2,"d":6,"e":5}"#);

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_have_the_environment_before_their_end() {
+    fn file_names_have_the_environment_before_the_ending() {
         assert_eq!(file_name("stack.yaml", "bug").as_deref(), Some("stack.bug.yaml"));
         assert_eq!(file_name("a.b/stack.yml", "bug").as_deref(), Some("a.b/stack.bug.yml"));
         for without in ["-", "stack", "a.b/stack"] {

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_beside_the_stack_file_is_one_of_its_environments() {
+    fn a_file_beside_the_stack_file_is_an_environment() {
         let text = whole("like: production\nttl: 72h\nservices: { api: { environment: { A: ~, B: '2' } }, old: ~ }\n");
         let file = parse(&text).unwrap();
         assert_eq!(environment::names(&file), ["production", "bug"]);

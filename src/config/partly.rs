@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_only_because_it_is_misshapen_is_not_said_to_be_missing() {
+    fn misshapen_values_are_not_also_reported_as_missing() {
         let head = "stack: a\nregion: us-east-1\n";
         let routes = "services: {web: {image: i, port: 80, routes: api}}\ncdn: {}\n";
         assert_eq!(said(&format!("{head}{routes}")), ["wrong-type api"]);

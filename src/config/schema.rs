@@ -278,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_property_is_described_and_every_reference_leads_somewhere() {
+    fn properties_are_described_and_references_resolve() {
         let schema = super::super::tests::schema();
         fn walk(root: &Value, value: &Value, path: &str) {
             let Value::Object(map) = value else {

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_what_is_refused_nor_what_is_accepted_is_shown_with_another_problem() {
+    fn secrets_are_never_shown_with_another_problem() {
         for (service, value, refused) in [
             ("environment: {DB_PASSWORD: hunter2}", "hunter2", true),
             ("environment: {X: sk_test_4eC39HqLyjWDarjtT1zdp7dc}", "4eC39Hq", true),

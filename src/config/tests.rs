@@ -63,7 +63,7 @@ fn everything_that_can_be_said() {
 }
 
 #[test]
-fn the_design_page_is_refused_only_for_what_is_not_there_yet() {
+fn the_example_of_the_design_page_is_accepted() {
     let text = "stack: webapp\nregion: us-east-1\nnetwork: { cidr: 10.0.0.0/16, zones: 3, nat: per-zone }\nservices:\n  web:\n    image: i\n    cpu: 512\n    memory: 1024\n    port: 8080\n    health: { path: /health }\n    scale: { min: 3, max: 30, cpu: 60 }\n    routes: [\"/*\"]\nenvironments:\n  production: {}\n  staging:\n    network: { nat: single, zones: 2 }\n    services: { web: { scale: { min: 1, max: 2 } } }\n";
     let staging = load("stack.yaml", text, Some("staging"), &schema()).unwrap();
     assert_eq!(staging.stack.network.nat, Nat::Single);
@@ -100,7 +100,7 @@ fn syntax_errors_and_duplicates_have_places() {
 }
 
 #[test]
-fn overlays_are_checked_also_those_that_were_not_chosen() {
+fn overlays_that_are_not_chosen_are_checked_too() {
     let text = format!(
         "{SMALL}environments:\n  default: {{}}\n  Staging:\n  production:\n    stack: other\n    network: {{zonse: 2}}\n    services: {{api: {{cpu: 300, port: ~}}}}\n    resources: {{demo.thing: {{a: {{color: gren}}}}}}\n"
     );
@@ -120,7 +120,7 @@ fn environments_are_checked_for_sense_too() {
 }
 
 #[test]
-fn what_is_hidden_keeps_no_environment_from_being_checked() {
+fn hidden_values_do_not_prevent_environment_checks() {
     let text = "\u{feff}stack: a\nregion: us-east-1\nservices: {web: {image: i, environment: {SORT_KEY: created_at}}}\n\
                 environments: {test: {services: {web: {count: 2, scale: {min: 1, max: 2}}}}}\n";
     let report = validate_all("f", text, &schema());
@@ -154,7 +154,7 @@ fn an_environment_may_give_what_the_file_lacks() {
 }
 
 #[test]
-fn numbers_and_booleans_become_the_text_that_was_written() {
+fn numbers_and_booleans_become_the_written_text() {
     let text = format!(
         "{SMALL}    environment: {{A: 1.10, B: true, C: 0x10, D: no, E: \"x\"}}\ntags: {{cost: 0012}}\nenvironments: {{e: {{services: {{api: {{environment: {{A: 2}}}}}}}}}}\n"
     );
@@ -400,7 +400,7 @@ fn no_default_is_null() {
 }
 
 #[test]
-fn a_region_that_aws_may_have_opened_since_is_warned_of() {
+fn unknown_regions_that_may_be_new_are_warned_of() {
     let said = loaded("stack: a\nregion: ap-southeast-8\n").warnings;
     assert_eq!(said.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["unknown-region"]);
     assert!(refused("stack: a\nregion: eusc-de-east-1\n", None).contains("European Sovereign Cloud"));

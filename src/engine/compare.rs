@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clash_names_the_stack_and_the_environment_that_it_is_of() {
+    fn a_clash_names_the_owning_stack_and_environment() {
         let reason = |tags: Value| {
             let taken = seen(Claim::Taken("main".into()), tags, Readiness::Ready);
             plan("a", "x", taken).items[0].reason.clone().unwrap()
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_protected_in_the_cloud_is_named_though_it_is_empty() {
+    async fn protected_objects_are_named_although_empty() {
         let registry = Registry::default().with::<Disk>();
         for guarded in [true, false] {
             let mut disk = seen(Claim::Ours("main".into()), json!({}), Readiness::Ready);

@@ -298,7 +298,7 @@ mod tests {
 
     /// A run died when the new one was made and the old one was not deleted yet.
     #[test]
-    fn who_agreed_to_a_replacement_agreed_to_the_end_of_its_old_half() {
+    fn consent_to_a_replacement_covers_its_old_half() {
         let made = Item { desired: Some(json!({}).into()), ..item("rds.instance/main", Action::Keep, "databases.main") };
         let old = item("rds.instance/main", Action::Delete, "databases.main");
         let copied = Item { last_copy: Some("s".into()), ..old.clone() };
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_stands_for_its_parts_and_for_nothing_beside_it() {
+    fn a_section_covers_its_parts_and_nothing_else() {
         let parts = ["databases.main", "databases.main.replicas.r", "databases.main2", "databases"];
         let all = plan(false, parts.iter().map(|origin| item("rds.instance/x", Action::Delete, origin)).collect());
         let covered = |pattern: &str| all.items.iter().map(|i| allow(&[pattern]).covers(&all, i)).collect::<Vec<_>>();
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_its_tags_call_ours_is_covered_by_its_own_key_alone() {
+    fn an_unmarked_object_is_covered_only_by_its_own_key() {
         let mut doubtful = item("ec2.vpc/theirs", Action::Delete, "services.web");
         doubtful.unmarked = true;
         let confirmed = Consent { environment: Some("web/staging".into()), ..Consent::default() };

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_has_expired_when_all_of_its_objects_say_so() {
+    fn an_environment_expires_when_all_its_objects_have() {
         let registry = Registry::default().with::<Thing>();
         let at = |time: &str| json!({"stack:expires": time});
         let wanted = |seen: Vec<Seen>| -> Vec<String> {

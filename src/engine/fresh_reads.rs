@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_share_a_reading_and_none_gets_one_from_before_it_asked() {
+    async fn callers_share_reads_that_begin_after_they_ask() {
         let (looks, begun) = (FreshReads::default(), AtomicUsize::new(0));
         let ask = |after: u64| {
             let (looks, begun) = (&looks, &begun);

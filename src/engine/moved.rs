@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_moved_section_are_found_by_their_section_and_their_old_names() {
+    fn parts_of_a_moved_section_are_found_by_old_names() {
         let graph = graph();
         let to = |key: &str, section: &str| graph.moved_to(&seen(key, section), &key.parse().unwrap()).map(|k| k.to_string());
         assert_eq!(to("iam.role/api-exec", "services.api").as_deref(), Some("iam.role/backend-exec"));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_file_by_itself_is_suggested_when_it_is_alike() {
+    fn alike_raw_resources_are_suggested_as_moved() {
         let suggested = |fields: Value, desired: Value| {
             let mut gone = item("ec2.vpc/main", Action::Delete, "resources.ec2.vpc.main");
             gone.before = Some(Before { live: json!({"id": "vpc-1"}).into(), fields: fields.into(), state: Readiness::Ready });

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn polls_that_fail_now_and_then_are_forgiven_and_a_wait_has_an_end() {
+    fn occasional_failures_are_forgiven_and_waits_end() {
         let lost = || Error::new(Class::Ambiguous, "lost");
         let mut wait = Waiting::default().begin("ecs", Duration::from_secs(1), Duration::from_secs(10));
         for _ in 0..100 {

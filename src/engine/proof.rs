@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_covers_references_and_not_the_order_of_keys() {
+    fn a_digest_covers_references_but_not_key_order() {
         let of = |about: Vec<Ref<Note>>, more: &[(&str, i64)]| {
             let more = more.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect();
             digest("x", &Note { about, more, ..note("", Vec::new(), 0) }).unwrap()

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_silent_is_known_with_the_reason_and_an_answer_ends_it() {
+    fn silence_has_a_reason_and_ends_with_an_answer() {
         let reach = Reach::default();
         assert_eq!(reach.silence(), None);
         let first = reach.asks("EC2");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_nobody_waits_for_any_more_is_no_silence() {
+    fn a_dropped_question_is_no_silence() {
         let reach = Reach::default();
         let (one, other) = (reach.asks("S3"), reach.asks("S3"));
         drop(one);

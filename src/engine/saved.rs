@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_text_says_instead_is_not_repeated_at_length_or_to_the_terminal() {
+    fn wrong_texts_are_quoted_briefly_and_escaped() {
         let text = text(&plan(|_| {})).unwrap().replace("keep", &format!("\\u001b[2J{}", "x".repeat(9000)));
         let error = parse(&text).unwrap_err();
         assert!(error.contains("\\u{1b}[2J") && error.contains("at line 1 column"), "{error}");

@@ -125,7 +125,7 @@ async fn one_change_follows_the_other() {
 }
 
 #[tokio::test]
-async fn what_is_busy_is_waited_for_and_what_it_does_not_tell_is_no_difference() {
+async fn busy_is_waited_for_and_unknown_is_no_difference() {
     let cloud = Arc::new(Cloud::default());
     apply_to(&cloud, 1, 1, "a").await;
     cloud.state.lock().unwrap().1 = 3;
@@ -143,7 +143,7 @@ async fn what_is_busy_is_waited_for_and_what_it_does_not_tell_is_no_difference()
 
 /// Its tags say its old name until they are written, which is last.
 #[tokio::test]
-async fn what_has_another_name_in_the_file_is_changed_step_by_step_too() {
+async fn a_moved_object_is_changed_step_by_step_too() {
     let cloud = Arc::new(Cloud::default());
     apply_to(&cloud, 1, 1, "a").await;
     let (_, changed) = apply_as("other", &cloud, 2, 2, "a").await;

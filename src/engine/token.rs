@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn physical_references_carry_their_kind_and_become_names() {
+    fn physical_references_have_a_kind_and_become_names() {
         let value = json!(["${=ec2.vpc:vpc-1}", "${=iam.role.arn:arn:aws:iam::1:role/web-role}", "${=ec2.vpc:vpc-9}"]);
         assert_eq!(ids().symbolic(&value), json!(["ec2.vpc/main", "iam.role/web.arn", "vpc-9"]));
         assert_eq!(ids().resolve(&value).unwrap(), json!(["vpc-1", "arn:aws:iam::1:role/web-role", "vpc-9"]));

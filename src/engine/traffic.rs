@@ -357,7 +357,7 @@ proptest! {
 
     /// Names, ports, images, paths and numbers change in any way: whoever is served in both files is served all the while.
     #[test]
-    fn what_is_served_before_and_after_is_served_all_the_while(a in file(), b in file()) {
+    fn what_both_files_serve_is_served_all_the_while(a in file(), b in file()) {
         run(async {
             let cloud = Arc::new(Cloud::default());
             let (_, outcome) = turn(&cloud, Some(&a)).await;
@@ -379,7 +379,7 @@ proptest! {
 
     /// A new server that does not come up takes nobody's place.
     #[test]
-    fn what_was_served_is_served_on_when_what_comes_is_broken(a in file(), b in file()) {
+    fn a_broken_new_server_interrupts_no_service(a in file(), b in file()) {
         run(async {
             let cloud = Arc::new(Cloud::default());
             turn(&cloud, Some(&a)).await;

@@ -121,7 +121,7 @@ fn run(mood: Mood) -> (Vec<String>, Outcome, Duration) {
 }
 
 #[test]
-fn what_never_comes_to_an_end_is_given_up_with_the_last_words() {
+fn an_endless_wait_is_given_up_with_the_last_status() {
     let (_, outcome, took) = run(Mood::Busy);
     let error = &outcome.failed[0].2;
     assert_eq!(error.class, Class::Late);
@@ -140,7 +140,7 @@ fn what_vanishes_is_not_waited_for_for_ever() {
 }
 
 #[test]
-fn a_cloud_that_does_not_answer_is_told_of_and_ends_the_run() {
+fn an_unreachable_cloud_is_reported_and_ends_the_run() {
     let (says, outcome, took) = run(Mood::Silent);
     assert!(says.iter().any(|said| said.starts_with("mem cannot be reached: connection refused, tried once")), "{says:?}");
     let error = &outcome.failed[0].2;
@@ -150,7 +150,7 @@ fn a_cloud_that_does_not_answer_is_told_of_and_ends_the_run() {
 }
 
 #[test]
-fn looks_that_fail_are_forgiven_until_the_wait_is_over() {
+fn failed_polls_are_forgiven_until_the_wait_ends() {
     let (_, outcome, _) = run(Mood::Failing);
     assert_eq!(outcome.failed[0].2.class, Class::Late);
 }

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lock_is_held_until_it_is_dropped_and_by_children_too() {
+    async fn a_lock_is_held_until_dropped_and_by_children_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         let first = lock(&path, "testing", &|_| {}).await.unwrap();

@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_process_with_the_recorded_number_is_let_live() {
+    async fn another_process_with_the_recorded_id_is_not_killed() {
         let (_folder, places) = places();
         let mut other = tokio::process::Command::new("sleep").arg("30").process_group(0).kill_on_drop(true).spawn().unwrap();
         let place = Place::new(&places, 4599);

@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regions_is_found_in_the_file_of_all_regions() {
+    fn global_prices_are_read_from_the_global_file() {
         let offer = Offer { code: "AmazonCloudFront", global: true };
         assert_eq!(offer.path("eu-central-1"), "offers/v1.0/aws/AmazonCloudFront/current/index.csv");
         let edge = ["JRTCKXETXF", "AWS Edge Location", ""];

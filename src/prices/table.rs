@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_since_takes_the_place_of_the_same_rows() {
+    fn later_readings_replace_the_same_rows() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().to_owned();
         let row = |usage: &str, usd: &str| -> Row {

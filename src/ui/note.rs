@@ -43,7 +43,7 @@ mod tests {
     use super::address;
 
     #[test]
-    fn what_answers_comes_first_and_what_is_missing_after_it() {
+    fn what_answers_comes_before_what_is_missing() {
         let missing = [("www.example.com".to_owned(), "d1.cloudfront.net".to_owned())];
         assert_eq!(
             address(Some("https://d1.cloudfront.net"), &missing),

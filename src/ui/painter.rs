@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_replace_one_another_and_what_lasts_stays_above() {
+    fn frames_replace_each_other_below_lasting_lines() {
         let to = Shared::default();
         let mut painter = Painter::new(Box::new(to.clone()));
         let shown = |to: &Shared| screen(&String::from_utf8(to.0.lock().unwrap().clone()).unwrap());
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_a_narrower_terminal_has_broken_are_counted() {
+    fn lines_wrapped_by_a_narrower_terminal_are_counted() {
         let to = Shared::default();
         let mut painter = Painter::new(Box::new(to.clone()));
         painter.paint(&[], vec!["x".repeat(100), "y".repeat(30), "z".repeat(90)], 120);

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_follow_the_terminal_the_environment_and_the_flag() {
+    fn colours_follow_terminal_environment_and_flag() {
         assert!(look(&[], Color::Auto, true).color);
         assert!(!look(&[], Color::Auto, false).color);
         assert!(!look(&[("NO_COLOR", "1")], Color::Auto, true).color);

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_the_last_column_has_a_line_of_its_own() {
+    fn a_long_last_cell_has_a_line_of_its_own() {
         let url = "https://d111111abcdef8.cloudfront.net/api/";
         let row = |name: &str, url: &str| vec![name.to_owned(), "running as it should be".to_owned(), url.to_owned()];
         let rows = [row("services.web", url), row("services.worker", "")];

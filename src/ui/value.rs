@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_is_added_reads_as_yaml_at_any_width() {
+    fn an_added_policy_reads_as_yaml_at_any_width() {
         let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/stack/webapp/production/exec/session:*";
         let policy = json!({"Statement": [{"Action": "logs:PutLogEvents", "Effect": "Allow", "Resource": [arn]}]});
         insta::assert_snapshot!(rows(&change("policies.exec", None, Some(policy)), 60), @"");
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn two_exchanged_members_are_another_order_and_two_replaced_ones_are_not() {
+    fn only_exchanged_members_are_shown_as_reordered() {
         let (a, b) = ("ec2.subnet/app-a", "ec2.subnet/app-b");
         let exchanged = shown(json!([a, b]), json!([b, a]), None);
         assert_eq!(exchanged, format!("subnets   [{a}, {b}] → [{b}, {a}]   (order)"));

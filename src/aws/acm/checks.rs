@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_issued_is_refused_and_what_ends_soon_is_said() {
+    fn only_issued_is_accepted_and_expiry_is_warned_of() {
         let key = Key::new("elbv2.listener", "https");
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_000_000);
         let detail = |status, days: i64| {

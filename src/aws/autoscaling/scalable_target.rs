@@ -135,7 +135,7 @@ mod tests {
     use crate::engine::{Ids, diff};
 
     #[test]
-    fn it_is_suspended_before_its_service_stops_and_scales_again_after_that_starts() {
+    fn scaling_stops_before_its_service_and_resumes_after() {
         let file = json!({"service": "it", "min": 2, "max": 4, "suspended": false});
         let mut rests = file.clone();
         assert!(ScalableTarget::pause(&mut rests, Pause::Asked, &[]));

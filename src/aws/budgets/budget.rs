@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     #[allow(deprecated)]
-    fn what_is_written_is_read_back_and_no_more_may_be_there() {
+    fn what_is_written_is_read_back_and_additions_differ() {
         let wanted = budget(json!({}));
         let mut told = wanted.to_sdk("shop-staging-budget").unwrap();
         let values = &told.cost_filters().unwrap()[BY_TAG];

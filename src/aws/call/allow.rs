@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_that_is_called_has_an_action_that_exists() {
+    fn every_called_operation_has_an_existing_action() {
         // Condition keys look the same, and so do some of their values.
         const NONE: &[&str] = &[
             "ec2:CreateAction",

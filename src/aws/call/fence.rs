@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_is_not_renewed_closes_the_fence_by_either_clock() {
+    fn a_stale_lease_closes_the_fence_by_either_clock() {
         let fence = Fence::default();
         let (now, wall) = (Instant::now(), SystemTime::now());
         fence.renewed(Moment(now, wall));

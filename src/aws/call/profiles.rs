@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_of_both_files_are_found_and_no_other_sections() {
+    fn profiles_of_both_files_are_found_and_nothing_else() {
         let profiles = profiles();
         for name in ["default", "prod", "people", "with blank", "keys"] {
             assert!(profiles.has(name), "{name}");

@@ -30,7 +30,7 @@ mod tests {
     use crate::aws::call::error::means;
 
     #[test]
-    fn a_certificate_that_was_just_issued_is_tried_again_and_a_wrong_one_is_not() {
+    fn only_a_new_certificate_is_retried_not_a_wrong_one() {
         let unseen = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain.";
         let other = "The certificate that is attached to your distribution doesn't cover the alternate domain name (CNAME) that you're trying to add.";
         for op in DISTRIBUTIONS {

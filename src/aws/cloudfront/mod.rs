@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_read_as_they_are_written_and_by_nobody_else() {
+    fn marks_are_read_back_only_in_their_own_scope() {
         let scope = |stack: &str, env: &str, region: &str| Scope {
             stack: stack.into(),
             env: env.into(),

@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_and_no_more_may_be_there() {
+    fn what_is_written_is_read_back_and_additions_differ() {
         let topic = "arn:aws:sns:us-east-1:1:alarms";
         let wanted = alarm(json!({"actions": [topic]}));
         let read = MetricAlarm::builder().namespace("AWS/SQS").metric_name("ApproximateAgeOfOldestMessage");

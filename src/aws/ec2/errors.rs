@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn not_found_means_different_things_to_different_calls() {
+    fn the_meaning_of_not_found_depends_on_the_call() {
         let class = |op, code| means(ERRORS, op, code, "");
         assert_eq!(class("ec2:CreateSubnet", "InvalidVpcID.NotFound"), Class::NotYet);
         assert_eq!(class("ec2:DeleteSubnet", "InvalidSubnetID.NotFound"), Class::NotFound);

@@ -160,7 +160,7 @@ mod tests {
     use crate::engine::diff;
 
     #[test]
-    fn another_way_out_breaks_connections_and_a_new_one_does_not() {
+    fn only_a_changed_way_out_breaks_connections() {
         let told = |observed: Value| {
             let desired = json!({"table": "t", "destination": "0.0.0.0/0", "nat": "nat-2"});
             let diff = diff(Route::RULES, &desired, &observed, &Default::default());
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_somebody_put_into_a_table_are_seen_whatever_they_are_for() {
+    fn routes_added_by_hand_are_seen_for_any_destination() {
         let made = || RouteSdk::builder().origin(RouteOrigin::CreateRoute);
         let routes = [
             made().destination_cidr_block("0.0.0.0/0").nat_gateway_id("nat-1").build(),

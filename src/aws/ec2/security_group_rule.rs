@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_of_a_rule_for_all_protocols_names_no_ports() {
+    fn changes_of_rules_for_all_protocols_name_no_ports() {
         let request = |protocol: &str, port: i32| {
             let rule = json!({"group": "${=ec2.security_group:sg-1}", "direction": "egress", "protocol": protocol,
                 "from_port": port, "to_port": port, "cidr": "0.0.0.0/0", "description": "To anywhere"});

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn no_connections_are_sent_without_details_and_are_what_is_there_when_nothing_is() {
+    fn off_is_sent_without_details_and_none_reads_as_off() {
         let off = Connect { enabled: false, ..connect() }.to_sdk().unwrap();
         assert!(off.namespace().is_none() && off.services().is_empty() && !off.enabled());
         for known in [None, Some(&off)] {

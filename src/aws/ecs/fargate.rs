@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_quota_is_refused_and_near_to_it_is_unknown() {
+    fn over_the_quota_is_refused_and_near_it_is_unknown() {
         let certainty = |needed, most| said(ON_DEMAND, needed, most).map(|f| f.certainty);
         assert_eq!(certainty(6.5, 6.0), Some(Certainty::Refused));
         assert_eq!(certainty(4.0, 6.0), Some(Certainty::Unknown));

@@ -487,7 +487,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_paused_has_no_tasks_and_comes_back_with_those_of_the_file() {
+    fn a_pause_stops_all_tasks_and_resuming_restores_them() {
         for (file, resumed) in [
             (serde_json::json!({"desired_count": 3}), 3),
             (serde_json::json!({"initial_count": 2}), 2),

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_never_started_says_why_once_and_what_to_do() {
+    fn an_unstarted_task_says_why_once_and_what_to_do() {
         let reason = "CannotPullContainerError: failed to resolve ref nginx:1.99: not found";
         let task = stopped(TaskStopCode::TaskFailedToStart, reason, Container::builder().name("web").reason(reason).build());
         assert_eq!((task.state, task.exit_code, task.has_ended()), ("failed", None, true));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_code_is_the_programs_own_matter_unless_it_was_killed() {
+    fn exit_codes_get_advice_only_when_it_was_killed() {
         let ended = |code: i32| {
             let container = Container::builder().name("web").exit_code(code).build();
             stopped(TaskStopCode::EssentialContainerExited, "Essential container in task exited", container)

@@ -409,7 +409,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_aws_adds_is_not_a_difference_and_what_was_taken_out_is() {
+    fn defaults_are_no_difference_and_removals_are() {
         let definition = |container: Container| TaskDefinition {
             cpu: "256".into(),
             memory: "512".into(),

@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_replaces_that_of_the_first_essential_container() {
+    fn the_command_is_for_the_first_essential_container() {
         let command = ["rake".to_owned(), "db:migrate".to_owned()];
         let order = Order { command: &command, cpu: Some(1024), memory: None, image: None, who: "" };
         let base = base();
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_other_services_are_missed_only_where_they_are_used() {
+    fn only_tasks_with_service_connect_lack_names() {
         let mut connected = base();
         connected.deployment.service_connect_configuration = Some(ServiceConnectConfiguration::builder().enabled(true).build());
         assert!(connected.lacks_names());

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_reads_back_as_it_was_written_and_other_texts_say_nothing() {
+    fn markers_read_back_and_other_texts_are_ignored() {
         let own = Tags::from([
             (TAG_STACK.to_owned(), "shop".to_owned()),
             (TAG_ENV.to_owned(), "default".to_owned()),

@@ -202,7 +202,7 @@ mod tests {
     use crate::engine::Resource;
 
     #[test]
-    fn a_group_that_does_not_serve_yet_is_put_beside_the_one_that_does() {
+    fn a_new_group_is_added_beside_the_serving_one() {
         let forward = |arn: &str| Action::forward(Ref::physical(arn));
         let now = [forward("arn:old").to_sdk().unwrap()];
         let beside = forward("arn:new").beside(&now).unwrap().unwrap();

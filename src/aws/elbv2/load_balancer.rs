@@ -305,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logs_that_someone_else_turned_on_are_moved_with_consent() {
+    fn moving_logs_of_someone_else_needs_consent() {
         let of = |enabled: &str, bucket: &str| serde_json::json!({"attributes": {"access_logs.s3.enabled": enabled, "access_logs.s3.bucket": bucket}});
         let (ours, theirs) = ("${s3.bucket/alb-logs.name}", "central-logs");
         let moved = moved_logs(&of("true", ours), &of("true", theirs)).unwrap();

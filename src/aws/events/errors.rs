@@ -16,7 +16,7 @@ mod tests {
     use crate::aws::call::error::entry;
 
     #[test]
-    fn an_entry_that_failed_is_tried_again_when_that_helps() {
+    fn a_failed_entry_is_retried_when_that_helps() {
         let class = |code| entry(ERRORS, "events:PutTargets", Some(code), Some("why")).class;
         assert_eq!(class("ThrottlingException"), Class::Throttled);
         assert_eq!(class("ConcurrentModificationException"), Class::NotYet);

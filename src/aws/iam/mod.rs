@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_are_read_in_every_form_that_iam_has_for_them() {
+    fn documents_are_read_in_every_form_of_iam() {
         let wanted = json!({"Version": "2012-10-17", "Statement": [{"Action": "s3:*", "Resource": "arn:aws:s3:::é/*"}]});
         let encoded = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Action%22%3A%22s3%3A%2A%22%2C%22Resource%22%3A%22arn%3Aaws%3As3%3A%3A%3A%C3%A9%2F%2A%22%7D%5D%7D";
         assert_eq!(document(encoded), wanted);

@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_update_that_failed_is_told_with_its_reason_and_mended_by_another() {
+    fn a_failed_update_says_why_and_another_fixes_it() {
         let of = |status| {
             let it = FunctionConfiguration::builder().state(State::Active).last_update_status(status);
             state_of(&it.last_update_status_reason("the role cannot be assumed").build())

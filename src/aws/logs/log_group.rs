@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_group_that_aws_made_are_deleted_with_consent() {
+    fn deleting_lines_of_a_group_of_aws_needs_consent() {
         let told = |observed: Value| {
             let desired = serde_json::json!({"name": "n", "retention_days": 30, "tags": {TAG_STACK: "shop"}});
             let diff = crate::engine::diff(LogGroup::RULES, &desired, &observed, &crate::engine::Ids::default());

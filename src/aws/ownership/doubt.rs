@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_create_that_was_refused_made_nothing_and_one_that_failed_later_did() {
+    fn a_refused_create_made_nothing_a_later_failure_did() {
         let vouches = |class: &str, operation: Value| {
             let error = json!({"class": class, "operation": operation});
             let failed = json!({"failed": [{"key": "ec2.vpc/a", "verb": "create", "error": error}]});
@@ -252,7 +252,7 @@ mod tests {
 
     /// The old half of a moved service, whose new half exists: after a run that was killed between the two.
     #[test]
-    fn what_has_the_key_of_another_goes_when_the_history_made_it_and_stays_otherwise() {
+    fn an_old_half_is_deleted_only_if_history_made_it() {
         let second = item(json!({
             "key": "ecs.service/backend", "action": "keep", "generation": 1, "reason": "the same tags", "holds_data": true,
             "before": {"live": {"id": "shop-api", "last_snapshot": "copy"}, "fields": {}, "state": "ready"},

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_says_what_creates_updates_and_deletes_it() {
+    fn every_kind_names_the_actions_of_each_change() {
         for row in aws::registry::kinds() {
             let kind = row.name;
             if aws::registry().find(kind).is_some_and(|kind| kind.info().leftover) {

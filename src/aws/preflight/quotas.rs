@@ -95,7 +95,7 @@ mod tests {
     const VPCS: Quota = Quota { service: "vpc", code: "L-F678F1CE", what: "VPCs" };
 
     #[test]
-    fn what_is_more_than_the_quota_is_said_and_how_sure_that_is() {
+    fn exceeding_a_quota_is_reported_with_its_certainty() {
         let said = |used, more, less| over(VPCS, HERE, 5.0, used, &Change { more, less });
         assert_eq!(said(4, 1, 0), []);
         assert_eq!(said(9, 0, 0), []);

@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_encrypted_anew_when_its_key_is_another() {
+    fn a_snapshot_with_another_key_is_reencrypted() {
         let instance = |key: Option<&str>, encrypted| -> Instance {
             serde_json::from_value(serde_json::json!({"class": "db.t4g.micro", "encrypted": encrypted, "kms_key": key})).unwrap()
         };

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_waited_for_that_aws_has_not_begun_with_and_nobody_elses() {
+    fn only_the_runs_own_pending_changes_are_waited_for() {
         let pending = PendingModifiedValues::builder().db_instance_class("db.m7g.large").engine_version("17.4").build();
         let instance = available().pending_modified_values(pending).build();
         let of = |fields: &[&str]| not_begun(&instance, &fields.iter().map(|&field| field.to_owned()).collect());
@@ -266,7 +266,7 @@ mod tests {
 
     /// Its users are deployed when it serves with the new password, not before, also by a run that starts in between.
     #[test]
-    fn a_password_on_its_way_and_a_secret_that_is_being_made_are_waited_for() {
+    fn a_new_password_and_a_new_secret_are_waited_for() {
         let pending = PendingModifiedValues::builder().master_user_password("****").build();
         let instance = available().pending_modified_values(pending).build();
         assert_eq!(state_of(&instance), Readiness::waiting("its new password is being applied"));

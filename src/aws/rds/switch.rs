@@ -392,7 +392,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_of_the_two_has_the_name_of_the_other_for_its_time() {
+    fn each_of_the_two_names_leads_to_the_other() {
         let restored = restored("main", "20261127t100000z");
         assert_eq!(restored, "main-restored-20261127t100000z");
         let before = counterpart("main", &restored).unwrap();

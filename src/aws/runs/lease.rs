@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_free_when_it_expired_or_its_holder_died_here() {
+    fn a_lease_is_free_if_expired_or_its_holder_died_here() {
         let own = Process::own();
         assert!(found(own.clone(), Duration::ZERO).holder().is_some());
         assert!(found(None, Duration::ZERO).holder().is_some());

@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_writes_what_differs_and_removes_what_is_empty() {
+    fn an_update_writes_differences_and_clears_removals() {
         let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:1:dead","maxReceiveCount":"3"}"#.to_owned();
         let there = HashMap::from([(Attribute::RedrivePolicy, redrive), (Attribute::DelaySeconds, "5".to_owned())]);
         let update = |wanted: Value| queue(wanted.clone()).changed(&changes(&wanted, &there)).unwrap();

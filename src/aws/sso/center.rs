@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_organizations_instance_is_taken_before_the_accounts_own() {
+    fn the_organizations_instance_precedes_the_accounts() {
         let one = |owner: &str| InstanceMetadata::builder().instance_arn(owner).owner_account_id(owner).build();
         let arn = |all: &[InstanceMetadata]| chosen(all, "111111111111").and_then(|one| one.instance_arn.clone());
         assert_eq!(arn(&[one("111111111111"), one("222222222222")]).as_deref(), Some("222222222222"));

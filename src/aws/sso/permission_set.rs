@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_ready_waited_for_or_a_failure_with_its_reason() {
+    fn a_status_is_ready_waiting_or_failed_with_a_reason() {
         assert_eq!(readiness(Some(&StatusValues::Succeeded), None), Readiness::Ready);
         assert_eq!(readiness(Some(&StatusValues::InProgress), None), Readiness::waiting("IN_PROGRESS"));
         assert_eq!(readiness(Some(&StatusValues::Failed), Some("denied")), Readiness::Failed("denied".into()));

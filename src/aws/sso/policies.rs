@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policies_of_the_account_are_named_and_those_of_aws_are_not() {
+    fn only_customer_policies_are_sent_by_name_and_path() {
         let aws = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
         assert_eq!(Managed::of(aws).unwrap(), Managed::Aws(aws));
         let text = |text: &str| text.to_owned();

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_the_same_stack_in_another_account_or_region_is_not_the_stacks() {
+    fn a_set_of_another_account_or_region_is_foreign() {
         let tags = |region: Option<&str>, account: Option<&str>| -> Tags {
             let ours = [("stack:name", "shop"), ("stack:env", "default"), ("stack:key", "sso.permission_set/developers")];
             let more = [(TAG_REGION, region), (TAG_ACCOUNT, account)];

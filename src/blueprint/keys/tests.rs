@@ -2,7 +2,7 @@ use super::*;
 use crate::blueprint::tests::graph;
 
 #[test]
-fn only_the_account_has_all_rights_and_services_only_some() {
+fn the_account_has_all_rights_and_services_only_some() {
     let scope = Scope {
         stack: "shop".into(),
         env: "test".into(),

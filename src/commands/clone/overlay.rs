@@ -161,7 +161,7 @@ access: ~  # people stay where they are
     }
 
     #[test]
-    fn texts_are_quoted_where_they_could_be_something_else() {
+    fn texts_are_quoted_where_yaml_would_misread_them() {
         for plain in ["nginx:1.27", "a/b@sha256:1", "db.t4g.micro", "20GiB", "3d"] {
             assert_eq!(text(plain), plain);
         }

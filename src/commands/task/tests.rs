@@ -39,7 +39,7 @@ fn keys_of_the_file_become_options() {
 }
 
 #[test]
-fn a_log_is_shown_as_it_is_but_for_what_a_terminal_obeys() {
+fn logs_are_shown_raw_but_escaped_on_a_terminal() {
     assert_eq!(shown("a\tb\u{1b}[2J", false), "a\tb\u{1b}[2J\n");
     assert_eq!(shown("a\tb\u{1b}[2J\n", true), "a    b\\u{1b}[2J\n");
 }

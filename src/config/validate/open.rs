@@ -197,7 +197,7 @@ mod tests {
     use crate::tests::loaded;
 
     #[test]
-    fn what_opens_everything_is_said_and_what_is_narrow_is_not() {
+    fn only_settings_that_open_everything_are_warned_of() {
         let text = "stack: a\nregion: us-east-1\nload_balancer: {attributes: {routing.http.desync_mitigation_mode: monitor}}\nservices:\n  web:\n    image: i\n    port: 80\n    routes: [/*]\n    policies:\n      - {actions: ['*'], resources: ['*']}\n      - {actions: ['s3:*'], resources: ['*']}\n      - {actions: ['*'], resources: ['arn:aws:s3:::b/*']}\n      - {effect: deny, actions: ['*'], resources: ['*']}\naccess:\n  groups:\n    admins: {policies: [AdministratorAccess, ReadOnlyAccess], statements: [{actions: ['iam:*'], resources: ['*']}]}\n";
         let loaded = loaded(text);
         let at: Vec<&str> =

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_that_one_service_takes_and_another_does_not_are_refused() {
+    fn characters_that_any_service_refuses_are_refused() {
         for value in
             ["a, b", "a (c)", "50%", "a;b", "<x>", "it's", "a\u{0}b", "line\nbreak", "#1", "a*", "!", "~", "{x}", "[x]", "\"x\""]
         {

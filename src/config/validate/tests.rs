@@ -18,7 +18,7 @@ fn names_that_would_be_too_long() {
 }
 
 #[test]
-fn what_nothing_fills_in_is_refused_wherever_a_container_has_it() {
+fn unfilled_placeholders_in_containers_are_refused() {
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-${NAME}";
     let text = format!(
         "stack: a\nregion: us-east-1\nnetwork: {{zones: 2}}\nservices:\n  web:\n    image: i\n    command: [run, \"${{TAG}}\"]\n    secrets: {{X: \"{arn}\"}}\n  shell: {{image: i, command: [sh, -c, \"echo ${{HOME}}\"]}}\n  itself: {{image: i, command: [run, \"$${{TAG}}\"]}}\n"
@@ -28,7 +28,7 @@ fn what_nothing_fills_in_is_refused_wherever_a_container_has_it() {
 
 /// The same containers under `resources`, whose kinds this check does not know.
 #[test]
-fn containers_under_resources_are_looked_at_as_those_of_services_are() {
+fn containers_of_resources_are_checked_like_services() {
     use serde_json::json;
     let text = "stack: a\nregion: us-east-1\n";
     let found = |container: serde_json::Value| -> Vec<(&'static str, String)> {
@@ -90,7 +90,7 @@ fn services_that_use_each_other_are_told_once() {
 }
 
 #[test]
-fn very_many_services_that_use_each_other_are_looked_at_once() {
+fn each_of_very_many_services_is_checked_once() {
     let uses = |n: usize| (n + 1..150).map(|other| format!("services.s{other}")).collect::<Vec<_>>().join(", ");
     let services: String = (0..150).map(|n| format!("  s{n}: {{image: i, port: 1, uses: [{}]}}\n", uses(n))).collect();
     let text = format!("stack: a\nregion: us-east-1\nservices:\n{services}");
@@ -139,7 +139,7 @@ fn what_catches_everything_has_no_priority() {
 }
 
 #[test]
-fn a_key_that_an_object_and_the_stack_have_counts_once() {
+fn a_tag_of_both_object_and_stack_counts_once() {
     let tags = |n: usize| (0..n).map(|n| format!("t{n}: x")).collect::<Vec<_>>().join(", ");
     let text = |n: usize| {
         format!(
@@ -170,7 +170,7 @@ fn certificates_are_for_names_of_their_zone() {
 }
 
 #[test]
-fn the_balancers_certificate_is_for_every_name_that_cloudfront_passes_on() {
+fn the_balancers_certificate_covers_cloudfronts_names() {
     let text = |names: &str| {
         format!(
             "stack: a\nregion: us-east-1\nnetwork: {{nat: single}}\nservices: {{web: {{image: i, port: 80, routes: [/*]}}}}\nload_balancer: {{certificate: certificates.lb}}\ncertificates: {{lb: {{domain: www.example.com{names}}}, cdn: {{domain: www.example.com, names: [shop.example.org]}}}}\ncdn: {{aliases: [www.example.com, shop.example.org], certificate: certificates.cdn}}\n"
@@ -230,7 +230,7 @@ fn keys_certificates_and_people_that_aws_would_refuse() {
 }
 
 #[test]
-fn keys_certificates_and_people_that_may_not_be_meant_so() {
+fn keys_certificates_and_people_get_warnings() {
     let names: String = (0..10).map(|n| format!("n{n}.example.com, ")).collect();
     let text = format!(
         "stack: a\nregion: us-east-1\nkeys: {{main: {{rotation: false, rotation_period: 90d}}}}\ncertificates:\n  many: {{domain: example.com, names: [{names}example.com]}}\naccess:\n  groups: {{idle: {{}}, shells: {{may: [exec]}}}}\n  users: {{bob: [idle, idle]}}\n"
@@ -273,7 +273,7 @@ fn certificates_may_be_named_in_three_ways() {
 }
 
 #[test]
-fn a_balancer_without_a_certificate_is_told_aloud_and_is_no_problem() {
+fn a_balancer_without_a_certificate_is_only_noted() {
     let text = "stack: a\nregion: us-east-1\nservices: {web: {image: i, port: 80, routes: [/*]}}\n";
     let loaded = loaded(text);
     assert!(loaded.warnings.is_empty());
@@ -321,7 +321,7 @@ fn caches_that_can_be_and_what_is_said_of_them() {
 }
 
 #[test]
-fn what_is_shared_is_one_other_environment_and_has_host_names() {
+fn sharing_needs_one_other_environment_and_host_names() {
     let text = |share: &str| {
         format!(
             "stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [/*, a.example.com]}}}}\nshare: {share}\nenvironments: {{staging: {{}}}}\n"

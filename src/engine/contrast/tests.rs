@@ -83,7 +83,7 @@ fn suspicious(left: Value, right: Value, other: &str) -> Vec<String> {
 }
 
 #[test]
-fn identifiers_and_names_of_the_environment_are_no_differences() {
+fn ids_and_environment_names_are_no_differences() {
     let side = |env: &str, zone: &str| {
         let (scope, path) = (scope(env), format!("/stack/shop/{env}/web"));
         let prefix = scope.prefix();
@@ -116,7 +116,7 @@ fn identifiers_and_names_of_the_environment_are_no_differences() {
 }
 
 #[test]
-fn what_only_looks_like_a_name_is_the_same_on_both_sides() {
+fn what_only_looks_like_a_name_is_compared_as_is() {
     let image = json!({"image": "registry/shop:default", "group": "default.postgres16", "path": "/shop-window"});
     assert!(suspicious(image.clone(), image, "staging").is_empty());
     assert_eq!(suspicious(json!({"a": "workshop"}), json!({"a": "work"}), "staging"), ["x a"]);
@@ -193,7 +193,7 @@ fn versions_differ_though_the_description_lets_them() {
 }
 
 #[test]
-fn what_one_side_alone_has_is_expected_when_the_descriptions_say_so() {
+fn described_objects_of_one_side_only_are_expected() {
     let there = |name: &str| object(name, Value::Null, json!({}), json!({}));
     let gone = |name: &str| object(name, json!({}), json!({}), Value::Null);
     let production = vec![as_said("both", json!({})), as_said("more", json!({})), gone("lost"), there("stray")];
@@ -235,7 +235,7 @@ fn variables_are_named_and_never_shown() {
 }
 
 #[test]
-fn what_the_cloud_chooses_or_does_not_tell_yet_is_no_difference() {
+fn cloud_chosen_and_unknown_values_are_no_difference() {
     assert!(suspicious(json!({"window": "sun:03"}), json!({"window": "mon:04"}), "staging").is_empty());
     let said = |window: &str| vec![as_said("x", json!({"window": window}))];
     assert_eq!(told(&between(("a", said("sun:03")), ("b", said("mon:04"))).expected), ["x window"]);
@@ -283,7 +283,7 @@ fn a_description_is_compared_with_what_runs() {
 }
 
 #[test]
-fn the_half_that_stays_is_compared_and_the_other_is_not() {
+fn only_the_half_that_stays_is_compared() {
     let half = |desired: Value, generation: u32, count: i64| {
         let mut item = object("x", desired, json!({}), json!({"count": count}));
         item.generation = generation;

@@ -55,7 +55,7 @@ fn tags_of_others_stay_and_those_that_the_file_had_go() {
 }
 
 #[test]
-fn a_reference_in_a_document_is_no_difference_from_what_it_stands_for() {
+fn a_reference_in_a_document_equals_its_value() {
     let mut ids = Ids::default();
     ids.insert(&Key::new("a.bucket", "b"), json!({"id": "b", "arn": "arn:b"}));
     let document = |action: &str, on: &str| json!({"p": {"Statement": [{"Effect": "Allow", "Action": action, "Resource": on}]}});

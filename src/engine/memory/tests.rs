@@ -7,7 +7,7 @@ proptest! {
 
     /// The cloud refuses every wrong order, so a run without failures was in order.
     #[test]
-    fn from_any_stack_to_any_other_in_order_and_then_nothing_is_left_to_do(a in file(), b in file()) {
+    fn any_stack_becomes_any_other_and_nothing_is_left(a in file(), b in file()) {
         run(async {
             let world = World::new();
             for file in [Some(&a), Some(&b), None] {
@@ -37,7 +37,7 @@ proptest! {
 
     /// As long as one of them does not move, all that was there is there.
     #[test]
-    fn nothing_goes_when_something_that_is_to_come_or_to_move_fails(
+    fn nothing_is_deleted_when_a_create_or_update_fails(
         a in file(), b in file(), pick in any::<prop::sample::Index>(),
     ) {
         run(async {
@@ -69,7 +69,7 @@ proptest! {
 
     /// Whatever the index missed (a tag, whose an object is, that it is there at all), what is to be done is never told from it.
     #[test]
-    fn a_plan_by_an_index_that_is_behind_is_the_exact_one_or_says_that_nothing_is_to_be_done(
+    fn a_plan_by_a_stale_index_is_exact_or_empty(
         a in file(), b in file(), same in any::<bool>(), drift in 0..4usize, pick in any::<prop::sample::Index>(), when in 0..3usize,
     ) {
         run(async {
@@ -104,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn a_failure_skips_what_depends_on_it_and_nothing_else(a in file(), pick in any::<prop::sample::Index>()) {
+    fn a_failure_skips_only_what_depends_on_it(a in file(), pick in any::<prop::sample::Index>()) {
         prop_assume!(!a.0.is_empty());
         run(async {
             let names: Vec<usize> = a.0.keys().copied().collect();
@@ -160,7 +160,7 @@ proptest! {
 
 /// What comes has been begun by a run that died; all that is left is to wait for it, and then what it follows goes.
 #[test]
-fn nothing_goes_before_what_an_earlier_run_began_serves() {
+fn deletions_wait_for_what_an_earlier_run_began() {
     run(async {
         let world = World::new();
         world.apply(Some(&File([(0, (vec![], 0, 0))].into()))).await;
@@ -182,7 +182,7 @@ fn nothing_goes_before_what_an_earlier_run_began_serves() {
 
 /// The name of the new half that failed is taken as long as it is there.
 #[test]
-fn a_replacement_that_failed_is_made_again_under_another_name() {
+fn a_failed_replacement_is_retried_with_another_name() {
     run(async {
         let world = World::new();
         let file = |fixed: i64| File([(0, (vec![], 0, fixed))].into());
@@ -207,7 +207,7 @@ fn a_replacement_that_failed_is_made_again_under_another_name() {
 
 /// A run died between the two halves, and the old one has, since its section got another name, its tags alone.
 #[test]
-fn the_old_half_of_what_was_moved_goes_when_something_vouches_for_it() {
+fn a_moved_old_half_is_deleted_if_it_is_vouched_for() {
     run(async {
         let world = World::new();
         let file = |fixed: i64| File([(0, (vec![], 0, fixed)), (1, (vec![0], 0, fixed))].into());
@@ -231,7 +231,7 @@ fn the_old_half_of_what_was_moved_goes_when_something_vouches_for_it() {
 }
 
 #[test]
-fn a_run_that_is_stopped_before_it_begins_does_nothing() {
+fn a_run_stopped_before_it_begins_does_nothing() {
     run(async {
         let world = World::new();
         let plan = world.plan(Some(&File([(0, (vec![], 0, 0)), (1, (vec![], 0, 0))].into()))).await;
@@ -261,7 +261,7 @@ fn a_lost_answer_makes_no_duplicate() {
 
 /// What was made is not always seen at once: it must not be made again for that.
 #[test]
-fn a_lost_answer_makes_no_duplicate_though_the_object_is_seen_late() {
+fn a_lost_answer_makes_no_duplicate_of_a_late_object() {
     let file = File(BTreeMap::from([(0, (vec![], 1, 0)), (1, (vec![0], 2, 0))]));
     for at in [0, 2] {
         run(async {
@@ -280,7 +280,7 @@ fn a_lost_answer_makes_no_duplicate_though_the_object_is_seen_late() {
 
 /// "Not found" can be about something that the object refers to.
 #[test]
-fn what_is_still_there_is_not_deleted_whatever_is_not_found() {
+fn not_found_of_another_object_ends_no_deletion() {
     run(async {
         let world = World::new();
         world.apply(Some(&File(BTreeMap::from([(0, (vec![], 1, 0))])))).await;
@@ -293,7 +293,7 @@ fn what_is_still_there_is_not_deleted_whatever_is_not_found() {
 
 /// The cloud's answers are of different times: what a list names, a question about it may not know yet, or no more.
 #[test]
-fn what_a_list_names_and_a_question_does_not_know_is_read_again() {
+fn what_is_listed_but_not_found_is_read_again() {
     run(async {
         let world = World::new();
         let file = File(BTreeMap::from([(0, (vec![], 1, 0))]));
@@ -322,7 +322,7 @@ fn two_objects_with_one_key_stop_everything() {
 }
 
 #[test]
-fn a_stopped_run_finishes_what_is_under_way_and_begins_nothing() {
+fn a_stopped_run_only_finishes_what_is_in_flight() {
     run(async {
         let world = World::new();
         let chain = File((0..10).map(|n| (n, (if n == 0 { vec![] } else { vec![n - 1] }, 0, 0))).collect());
@@ -353,7 +353,7 @@ fn a_stopped_run_finishes_what_is_under_way_and_begins_nothing() {
 
 /// Forty things that need nothing of each other, of which twelve are begun at once.
 #[test]
-fn nothing_more_is_begun_when_the_credentials_have_expired() {
+fn nothing_is_begun_after_the_credentials_expire() {
     run(async {
         let world = World::new();
         let many = File((0..40).map(|n| (n, (vec![], 0, 0))).collect());
@@ -387,7 +387,7 @@ fn a_saved_plan_gives_back_its_graph() {
 }
 
 #[test]
-fn a_saved_plan_knows_what_was_moved_and_whose_tags_are_ignored() {
+fn a_saved_plan_keeps_moves_and_ignored_tags() {
     run(async {
         let world = World::new();
         let desired = |number: usize, name: &str| {
@@ -424,7 +424,7 @@ fn a_saved_plan_knows_what_was_moved_and_whose_tags_are_ignored() {
 
 /// What names an attribute that a change makes another one is changed in the same run, not in the next.
 #[test]
-fn what_an_update_makes_another_is_written_wherever_it_is_named() {
+fn changed_attributes_are_written_to_their_users() {
     run(async {
         let world = World::new();
         let file = |value: i64| File([(0, (vec![], value, 0)), (1, (vec![0], 0, 0))].into());

@@ -505,7 +505,7 @@ fn what_others_follow_elsewhere_is_in_use() {
 }
 
 #[test]
-fn what_is_not_ready_counts_and_what_is_not_ours_does_not() {
+fn unready_objects_count_and_foreign_ones_do_not() {
     let seen = |name: &str, word: &str, claim: fn(String) -> Claim, state| Seen {
         kind: Worker::KIND.into(),
         claim: claim(name.to_owned()),

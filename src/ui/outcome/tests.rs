@@ -111,7 +111,7 @@ fn what_to_do_next_depends_on_what_failed() {
 }
 
 #[test]
-fn the_cause_comes_first_and_the_log_s_lines_stand_apart() {
+fn the_cause_comes_first_and_log_lines_stand_apart() {
     let error = Error::new(Class::Failed, "`web` exited with 1\nlast log lines of `web`:\n  | fatal: no \u{1b}[31mdatabase");
     let failed = vec![(key("ecs.service/web"), Verb::Create, error)];
     let text = outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(80), false);

@@ -294,7 +294,7 @@ fn markdown() {
 }
 
 #[test]
-fn rights_that_are_new_stand_in_the_plan_of_what_is_created() {
+fn new_rights_are_in_the_plan_of_created_objects() {
     let mut plan = everything();
     let role = plan.items.iter_mut().find(|item| item.key.to_string() == "iam.role/web").unwrap();
     role.desired = Some(json!({"policies": {"own": policy(&["s3:*"], "a")}}).into());
@@ -318,7 +318,7 @@ fn kept(live: Value, reason: &str) -> Plan {
 }
 
 #[test]
-fn what_somebody_did_is_drift_though_no_apply_mends_it() {
+fn manual_changes_are_drift_even_if_apply_keeps_them() {
     let since = Since { run: 1, began: "then".into(), who: "me".into(), command: "stack apply".into() };
     let text = |plan: &Plan| drift_text(plan, &since, &view(Look::plain(80)));
     let key = kept(json!({"noticed": "has an access key"}), "has an access key");

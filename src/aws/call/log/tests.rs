@@ -124,7 +124,7 @@ fn stable(line: &str) -> String {
 }
 
 #[test]
-fn each_attempt_is_a_line_with_its_outcome_and_its_object() {
+fn each_attempt_is_a_line_with_outcome_and_object() {
     let (lines, _) = recorded(LevelFilter::DEBUG);
     let shown: Vec<String> = lines.iter().map(|line| stable(line)).collect();
     assert_eq!(
@@ -162,7 +162,7 @@ fn nothing_of_a_request_or_an_answer_is_written() {
 }
 
 #[test]
-fn a_trace_has_a_bar_for_each_attempt_and_for_each_operation() {
+fn a_trace_has_a_bar_per_attempt_and_operation() {
     let (_, trace) = recorded(LevelFilter::OFF);
     let events: Vec<Value> = serde_json::from_str(&trace).unwrap();
     let bars: Vec<(u64, &str, &str)> = events

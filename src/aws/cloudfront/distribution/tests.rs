@@ -40,7 +40,7 @@ fn what_a_change_does_besides_is_told() {
 }
 
 #[test]
-fn what_somebody_put_on_it_is_told_and_no_header_s_value() {
+fn additions_are_named_without_values_of_headers() {
     let bare = || DistributionConfig::builder().caller_reference("r").comment("c").enabled(true);
     assert_eq!(put_on(&bare().build().unwrap()), None);
     let header = sdk::OriginCustomHeader::builder().header_name("X-Key").header_value("s3cret").build().unwrap();

@@ -31,7 +31,7 @@ fn told(is: Value, wanted: Value) -> Vec<(Impact, bool)> {
 }
 
 #[test]
-fn there_is_no_quiet_way_to_another_engine_or_major_version() {
+fn another_engine_or_major_version_needs_consent() {
     let valkey = || json!({"engine": "valkey", "engine_version": "8.0"});
     for (is, wanted) in [(json!({"engine_version": "6.2.6"}), json!({"engine_version": "7.1"})), (json!({}), valkey())] {
         assert_eq!(told(is.clone(), wanted.clone()), [(Impact::FailsOver, false), (Impact::CannotBeUndone, true)], "{wanted}");
@@ -49,7 +49,7 @@ fn there_is_no_quiet_way_to_another_engine_or_major_version() {
 }
 
 #[test]
-fn encryption_on_the_way_is_changed_in_place_where_the_engine_knows_modes_and_others_learn_of_it() {
+fn transit_encryption_changes_in_place_where_possible() {
     let in_place = |version: &str, more: Value| {
         let mut wanted = json!({"transit_encryption": "required"});
         wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

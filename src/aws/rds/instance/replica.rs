@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_follows_another_region_comes_up_otherwise() {
+    fn only_a_cross_region_replica_has_other_parameters() {
         let of = |source: Value| has_others_parameters(&json!({"source": source}));
         let ids = Ref::<Instance>::physical("arn:aws:rds:eu-west-1:1:db:shop").to_string();
         assert!(of(json!(ids)));

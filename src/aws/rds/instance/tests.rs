@@ -34,7 +34,7 @@ fn what_is_on_its_way_counts_as_done() {
 }
 
 #[test]
-fn which_password_a_database_was_told_is_read_from_its_tags() {
+fn a_databases_password_is_known_from_its_tags() {
     let tagged = |value: &str| {
         let tag = Tag::builder().key(TAG_PASSWORD).value(value).build();
         DbInstance::builder().tag_list(tag).tag_list(Tag::builder().key("a").value("b").build()).build()
@@ -153,7 +153,7 @@ fn what_aws_would_refuse_is_told_at_its_field() {
 }
 
 #[test]
-fn a_stopped_database_is_started_and_nothing_else_is_lost() {
+fn only_a_stopped_database_is_started() {
     let status = |word: &str| {
         let created = aws_sdk_rds::primitives::DateTime::from_secs(1);
         let instance = DbInstance::builder().db_instance_status(word).instance_create_time(created).build();
@@ -169,7 +169,7 @@ fn a_stopped_database_is_started_and_nothing_else_is_lost() {
 }
 
 #[test]
-fn copies_are_upgraded_before_what_they_are_copies_of_but_for_a_new_postgresql() {
+fn replicas_upgrade_first_except_to_a_new_postgresql() {
     let ahead = |engine: &str, from: &str, to: &str| {
         let observed = DbInstance::builder().engine(engine).engine_version(from).build();
         let desired = json!({"source": "${rds.instance/main}", "engine": engine, "engine_version": to, "class": "db.t4g.micro"});
@@ -211,7 +211,7 @@ fn a_plan_says_what_a_change_does_besides() {
 }
 
 #[test]
-fn another_parameter_group_waits_as_a_whole_unless_an_upgrade_restarts_it() {
+fn a_parameter_group_waits_unless_an_upgrade_restarts() {
     let waits = |copy: bool, from: &str, to: &str| {
         let of = |version: &str, group: &str| {
             let source = if copy { json!("shop-main") } else { Value::Null };
