@@ -44,7 +44,7 @@ class Archive(Case):
     def tasks(self, event: dict) -> list[dict]:
         return self.rds.describe_export_tasks(Filters=[{"Name": "s3-bucket", "Values": [event["bucket"]]}])["ExportTasks"]
 
-    def test_the_newest_snapshot_is_exported_once_and_described_once(self):
+    def test_the_newest_snapshot_is_exported_once(self):
         event = self.prepare("once")
         self.function.run(event | {"start": False}, None)
         self.assertEqual(self.tasks(event), [], "nothing is left over")
@@ -80,7 +80,7 @@ class Archive(Case):
         self.assertEqual(sorted(task["Status"] for task in self.tasks(event)), ["COMPLETE", "FAILED"])
         self.assertEqual(len(self.keys(event, "manifests/main/")), 1)
 
-    def test_an_export_of_which_nothing_is_left_stops_nothing(self):
+    def test_an_export_without_objects_stops_nothing(self):
         event = self.prepare("empty")
         self.function.run(event, None)
         self.function.run(event | {"start": False}, None)

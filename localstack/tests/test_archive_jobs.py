@@ -173,7 +173,7 @@ class Jobs(unittest.TestCase):
         self.call(start=TIME)
         self.call(stopped=self.world.ends())
 
-    def test_what_is_exported_is_listed_then_removed_then_noted(self):
+    def test_exports_are_listed_then_removed_then_noted(self):
         self.call(start=TIME)
         order = self.world.tasks[0]["order"]
         self.assertEqual(order["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"], "DISABLED")
@@ -233,7 +233,7 @@ class Jobs(unittest.TestCase):
         self.call()
         self.assertEqual((self.steps(), self.world.keys("manifests/")), (["export"], []))
 
-    def test_an_export_that_failed_is_tried_again_as_another(self):
+    def test_a_failed_export_is_retried_as_a_new_run(self):
         self.world.exits["export"] = 3
         self.call(start=TIME)
         self.fails("export of 20261101t060000z has failed: exit code 3", stopped=self.world.ends())
@@ -246,7 +246,7 @@ class Jobs(unittest.TestCase):
             (self.steps(), self.world.keys("manifests/")), (["export", "export", "remove"], [f"manifests/orders/{LATER}.json"])
         )
 
-    def test_a_removal_that_failed_is_tried_again_with_the_same_manifest(self):
+    def test_a_failed_removal_is_retried_with_its_manifest(self):
         self.world.exits["remove"] = 1
         self.exported()
         self.fails("remove of 20261101t060000z has failed: exit code 1", stopped=self.world.ends())
@@ -314,7 +314,7 @@ class Jobs(unittest.TestCase):
         self.call(start=NEXT)
         self.assertEqual((self.steps(), self.world.state()["run"]), (["export"], LATER))
 
-    def test_what_is_not_known_to_be_refused_is_asked_for_again(self):
+    def test_a_start_of_unknown_outcome_is_repeated(self):
         self.world.refuses = refusal("ServerException", 500)
         self.fails("ServerException", start=TIME)
         self.world.refuses = None
@@ -336,7 +336,7 @@ class Jobs(unittest.TestCase):
         self.call(stopped=self.world.ends())
         self.assertEqual(self.steps(), ["export", "remove"])
 
-    def test_an_end_that_comes_before_its_start_is_noted_counts(self):
+    def test_an_end_before_its_start_is_noted_counts(self):
         self.killed(lambda: self.call(start=TIME), "run_task", reaches=True)
         self.call(stopped=self.world.ends())
         self.assertEqual(self.steps(), ["export", "remove"])

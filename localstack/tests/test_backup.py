@@ -318,7 +318,7 @@ class Points(Backups):
         answer = (backup or self.backup).list_recovery_points_by_backup_vault(BackupVaultName=vault or self.vault_name, **more)
         return {point["RecoveryPointArn"]: point["Status"] for point in answer["RecoveryPoints"]}
 
-    def test_a_backup_of_a_database_takes_its_time_and_is_rds_s_snapshot(self):
+    def test_a_database_backup_becomes_an_rds_snapshot(self):
         database = self.database()
         self.slowly(0.005)
         id = self.start(database, Lifecycle={"DeleteAfterDays": 7}, RecoveryPointTags={"a": "b"}, IdempotencyToken="t")
@@ -541,7 +541,7 @@ class RestoreTests(Backups):
         self.backup.delete_restore_testing_plan(RestoreTestingPlanName=name)
         self.refused("ResourceNotFoundException", self.backup.get_restore_testing_plan, 400, RestoreTestingPlanName=name)
 
-    def test_a_selection_is_made_changed_and_deleted_before_its_plan(self):
+    def test_a_selection_changes_and_ends_before_its_plan(self):
         plan, where = self.named_plan(), {"RestoreTestingSelectionName": "databases"}
         where["RestoreTestingPlanName"] = plan
         self.backup.create_restore_testing_selection(RestoreTestingPlanName=plan, RestoreTestingSelection=self.selection())

@@ -28,7 +28,7 @@ class Distributions(Case):
             DistributionConfigWithTags={"DistributionConfig": config(name, **more), "Tags": tags}
         )
 
-    def test_update_and_delete_want_the_right_version_and_a_disabled_distribution(self):
+    def test_update_needs_the_etag_and_delete_disabling(self):
         self.slowly(0.002)
         made = self.create("life")
         name, old = made["Distribution"]["Id"], made["ETag"]
@@ -87,13 +87,13 @@ class Distributions(Case):
         two = [behavior | {"PathPattern": "/a/*"}] * 2
         self.refused("InvalidArgument", self.create, 400, name="twice", CacheBehaviors={"Quantity": 2, "Items": two})
 
-    def test_aliases_need_a_certificate_in_the_right_region(self):
+    def test_aliases_need_a_certificate_in_us_east_1(self):
         aliases = {"Quantity": 1, "Items": ["alias.example.com"]}
         self.refused("InvalidViewerCertificate", self.create, 400, name="bare", Aliases=aliases)
         far = {"ACMCertificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only"}
         self.refused("InvalidViewerCertificate", self.create, 400, name="far", Aliases=aliases, ViewerCertificate=far)
 
-    def test_aliases_of_others_are_told_to_who_has_a_certificate(self):
+    def test_conflicts_are_listed_only_with_a_certificate(self):
         served = {"ACMCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only"}
         named = lambda *names: {"Aliases": {"Quantity": len(names), "Items": list(names)}, "ViewerCertificate": served}
         taken = self.create("taken", **named("www.taken.example"))["Distribution"]["Id"]

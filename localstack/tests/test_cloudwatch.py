@@ -26,7 +26,7 @@ class Alarms(Case):
     def described(self, name: str) -> dict:
         return self.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
 
-    def test_tags_count_when_it_is_made_and_not_when_it_is_changed(self):
+    def test_tags_are_set_on_create_and_ignored_on_update(self):
         tag, other = {"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}
         self.put("tagged", Tags=[tag])
         self.assertEqual(self.tags("tagged"), [tag])

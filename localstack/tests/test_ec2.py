@@ -4,7 +4,7 @@ from tests.aws import Case, Network
 
 
 class Refusals(Case):
-    def test_a_rule_for_all_protocols_is_described_without_ports(self):
+    def test_a_rule_for_all_protocols_has_no_ports(self):
         group = Network(self).group("described")
         mine = lambda: self.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
             "SecurityGroupRules"
@@ -111,7 +111,7 @@ class NatGateways(Case):
     def state(self, gateway: str) -> str:
         return self.ec2.describe_nat_gateways(NatGatewayIds=[gateway])["NatGateways"][0]["State"]
 
-    def test_it_takes_its_time_both_ways_and_holds_what_it_uses_until_deleted(self):
+    def test_it_holds_what_it_uses_until_it_is_deleted(self):
         self.slowly(0.005)
         net = Network(self)
         made, address = self.gateway(net)
@@ -205,7 +205,7 @@ class Endpoints(Case):
         self.ec2.delete_security_group(GroupId=group)
         self.ec2.delete_subnet(SubnetId=net.private[0])
 
-    def test_a_gateway_endpoint_comes_and_goes_with_its_route(self):
+    def test_a_gateway_endpoint_adds_and_removes_its_route(self):
         net = Network(self)
         table = self.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"]
         routes = lambda: self.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]

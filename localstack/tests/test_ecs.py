@@ -369,7 +369,7 @@ class Failures(Case):
             self.ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]["taskDefinition"], bad
         )
 
-    def test_a_first_deployment_has_nothing_to_roll_back_to(self):
+    def test_a_first_deployment_cannot_be_rolled_back(self):
         c = Cluster(self, "first")
         c.register("app:crash")
         c.create(deploymentConfiguration=self.breaker)

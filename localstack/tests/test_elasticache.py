@@ -127,7 +127,7 @@ class Caches(Case):
         found = self.elasticache.describe_cache_engine_versions(Engine="valkey", EngineVersion="8")["CacheEngineVersions"]
         self.assertEqual({version["CacheParameterGroupFamily"] for version in found}, {"valkey8"})
 
-    def test_node_types_are_what_can_be_reserved_and_what_a_cache_can_become(self):
+    def test_node_types_that_can_be_reserved_or_changed_to(self):
         offered = lambda **more: {
             o["CacheNodeType"]
             for o in self.elasticache.describe_reserved_cache_nodes_offerings(**more)["ReservedCacheNodesOfferings"]
@@ -203,7 +203,7 @@ class Caches(Case):
         modify(AutomaticFailoverEnabled=True, MultiAZEnabled=True)
         self.assertEqual((self.look("single")["AutomaticFailover"], self.look("single")["MultiAZ"]), ("enabled", "enabled"))
 
-    def test_encryption_in_transit_goes_by_way_of_preferred(self):
+    def test_transit_encryption_passes_through_preferred(self):
         self.cache("tls", TransitEncryptionEnabled=False)
         modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="tls", ApplyImmediately=True, **more)
         self.refused("InvalidParameterCombination", modify, TransitEncryptionEnabled=True, TransitEncryptionMode="required")
@@ -409,7 +409,7 @@ class Memcached(Case):
             "SnapshotFeatureNotSupportedFault", self.elasticache.create_snapshot, CacheClusterId="new-tls", SnapshotName="x"
         )
 
-    def test_members_are_not_listed_with_those_that_stand_alone(self):
+    def test_members_are_not_listed_as_standalone_clusters(self):
         self.cluster("standing")
         listed = self.elasticache.describe_cache_clusters(ShowCacheClustersNotInReplicationGroups=True)["CacheClusters"]
         self.assertIn("standing", [cluster["CacheClusterId"] for cluster in listed])

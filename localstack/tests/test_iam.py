@@ -32,7 +32,7 @@ class Groups(Case):
 
 
 class ServiceRoles(Case):
-    def test_a_service_has_its_role_made_by_the_first_call_that_needs_it(self):
+    def test_the_first_call_creates_a_service_linked_role(self):
         self.ecs.create_cluster(clusterName="roles-1")
         role = self.iam.get_role(RoleName="AWSServiceRoleForECS")["Role"]
         self.assertEqual(role["Path"], "/aws-service-role/ecs.amazonaws.com/")

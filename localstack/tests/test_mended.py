@@ -98,7 +98,7 @@ class Endpoints(Case):
             if route.get("DestinationPrefixListId")
         ]
 
-    def test_a_table_that_came_later_goes_with_the_endpoint(self):
+    def test_later_tables_lose_the_route_with_the_endpoint(self):
         net = Network(self)
         first, later = (self.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
         answer = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[first])
@@ -113,7 +113,7 @@ class Endpoints(Case):
 
 
 class FlowLogs(Case):
-    def test_to_a_bucket_they_answer_and_everybody_else_is_answered(self):
+    def test_flow_logs_to_a_bucket_block_no_other_call(self):
         net = Network(self)
         self.s3.create_bucket(Bucket="flow-logs-bucket")
         logs = lambda bucket: self.ec2.create_flow_logs(
@@ -193,7 +193,7 @@ class Clusters(Case):
 
 
 class Loading(unittest.TestCase):
-    def test_who_asks_while_a_service_loads_waits_for_all_of_it(self):
+    def test_calls_wait_until_a_service_is_fully_loaded(self):
         from localstack.aws.handlers.service_plugin import ServiceLoader
         from localstack.services.plugins import Service
 

@@ -10,7 +10,7 @@ class Outcomes(Case):
     def coming(self) -> list:
         return json.load(urllib.request.urlopen(f"{self.server.url}/_stack/outcomes"))
 
-    def test_mistakes_are_told_and_what_was_asked_for_can_be_taken_back(self):
+    def test_mistakes_are_refused_and_outcomes_withdrawn(self):
         wrong: tuple[dict, ...] = (
             {},
             {"account": "7"},

@@ -11,7 +11,7 @@ class Quotas(Case):
         super().setUp()
         self.addCleanup(self.server.quotas, "none")
 
-    def test_none_is_in_force_until_asked_for_and_mistakes_are_told(self):
+    def test_none_applies_until_set_and_errors_are_refused(self):
         look = lambda: json.load(urllib.request.urlopen(f"{self.server.url}/_stack/quotas"))
         self.assertEqual(set(look().values()), {None})
         self.server.quotas("aws")
@@ -103,7 +103,7 @@ class Quotas(Case):
         )
         nat(net.public[0])
 
-    def test_the_sixty_first_rule_of_a_security_group_is_refused_always(self):
+    def test_the_61st_rule_of_a_group_is_always_refused(self):
         group = Network(self).group("quota-sixty")
         permit = lambda first, count: [
             {

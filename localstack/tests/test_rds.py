@@ -46,7 +46,7 @@ class _Databases(Case):
 
 
 class Databases(_Databases):
-    def test_a_renamed_one_keeps_its_tags_and_takes_its_time(self):
+    def test_renaming_takes_time_and_keeps_the_tags(self):
         self.database("one", Tags=[{"Key": "team", "Value": "web"}])
         self.database("two")
         for name in ("one", "two"):
@@ -187,7 +187,7 @@ class Databases(_Databases):
         change(AllocatedStorage=500, Iops=20000, StorageThroughput=1000)
         self.assertEqual(volume("volume"), (500, 20000, 1000))
 
-    def test_copies_of_postgresql_go_to_a_new_major_version_with_their_source(self):
+    def test_major_upgrades_of_postgresql_include_replicas(self):
         self.database(
             "major", EngineVersion="16.4", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd!"
         )
@@ -249,7 +249,7 @@ class Databases(_Databases):
             FinalDBSnapshotIdentifier="protected-final",
         )
 
-    def test_the_managed_secret_names_the_right_user_and_key(self):
+    def test_the_managed_secret_has_the_right_user_and_key(self):
         made = self.database("secret")["made"]["MasterUserSecret"]
         content = json.loads(self.secretsmanager.get_secret_value(SecretId=made["SecretArn"])["SecretString"])
         self.assertEqual(content["username"], "owner")
@@ -426,7 +426,7 @@ class Databases(_Databases):
         self.refused("InvalidDBInstanceState", make, 400, "Automated backups are not enabled", source="unsaved")
         self.refused("DBInstanceNotFound", make, 404, source="nowhere")
 
-    def test_what_waits_can_be_taken_back_and_is_done_with_the_next_that_is_not_put_off(self):
+    def test_pending_changes_can_be_withdrawn_or_applied(self):
         self.database("waiting")
         modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="waiting", **more)
         modify(DBInstanceClass="db.t4g.small", AllocatedStorage=80, DBPortNumber=5433)
@@ -465,7 +465,7 @@ class Databases(_Databases):
             Parameters=parameter(ApplyMethod="pending-reboot"),
         )
 
-    def test_parameters_are_reset_one_by_one_and_all_together(self):
+    def test_parameters_are_reset_one_by_one_or_together(self):
         self.rds.create_db_parameter_group(DBParameterGroupName="reset", DBParameterGroupFamily="postgres16", Description="d")
         values = {"max_connections": "200", "work_mem": "8192", "rds.force_ssl": "1"}
         parameters = [
@@ -663,7 +663,7 @@ class SnapshotsElsewhere(_Databases):
                 TargetDBSnapshotIdentifier="never",
             )
 
-    def test_an_encrypted_snapshot_is_copied_from_another_region_with_a_key_of_this_one(self):
+    def test_an_encrypted_copy_across_regions_needs_a_key(self):
         arn = self.taken(
             "wanderer",
             "encrypted",
@@ -723,7 +723,7 @@ class SnapshotsElsewhere(_Databases):
         self.assertEqual(self.data("settled", region=ELSEWHERE), "data of wanderer")
         self.assertTrue(self.welcome("settled", password, region=ELSEWHERE))
 
-    def test_an_unencrypted_snapshot_needs_no_key_to_go_elsewhere_but_may_have_one(self):
+    def test_a_plain_copy_across_regions_may_have_a_key(self):
         arn = self.taken("plain", "plain")
         copy = lambda client, target, **more: client.copy_db_snapshot(
             SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=target, **more
@@ -735,7 +735,7 @@ class SnapshotsElsewhere(_Databases):
         within = copy(self.rds, "within")
         self.assertNotIn("SourceDBSnapshotIdentifier", within)
 
-    def test_a_copy_from_another_region_takes_its_time_and_wants_a_finished_source(self):
+    def test_a_copy_across_regions_needs_a_finished_source(self):
         self.slowly(0.001)
         self.database("slow")
         self.until(lambda: self.look("slow")["DBInstanceStatus"] == "available", "available")
@@ -769,7 +769,7 @@ class SnapshotsElsewhere(_Databases):
         self.assertEqual(share("own-key"), [SOMEBODY])
         self.assertEqual(share("own-key"), [SOMEBODY], "once")
 
-    def test_a_shared_encrypted_snapshot_is_copied_with_a_key_and_then_restored(self):
+    def test_a_shared_encrypted_snapshot_is_copied_first(self):
         self.taken("lent", "lent-first", StorageEncrypted=True)
         password = self.password("lent")
         self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="lent-first", TargetDBSnapshotIdentifier="lent", KmsKeyId=self.key())
@@ -826,7 +826,7 @@ class SnapshotsElsewhere(_Databases):
         self.assertEqual(self.data("theirs", account=SOMEBODY), "data of lent")
         self.assertTrue(self.welcome("theirs", password, account=SOMEBODY))
 
-    def test_a_shared_unencrypted_snapshot_is_restored_as_it_is_or_copied_into_another_region(self):
+    def test_a_shared_plain_snapshot_is_restored_or_copied(self):
         arn = self.taken("open", "open")
         self.share("open", SOMEBODY)
         self.theirs.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="opened", DBSnapshotIdentifier=arn)
@@ -989,7 +989,7 @@ class PointInTime(_Databases):
             self.look("pit-default")["DBSubnetGroup"]["VpcId"],
         )
 
-    def test_how_long_the_backups_of_a_restored_database_are_kept(self):
+    def test_a_restored_database_has_its_own_retention(self):
         if (
             "BackupRetentionPeriod"
             not in self.rds.meta.service_model.operation_model("RestoreDBInstanceToPointInTime").input_shape.members

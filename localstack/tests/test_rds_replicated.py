@@ -108,7 +108,7 @@ class Replicated(_Databases):
         self.assertTrue(self.welcome("shop", password, region=ELSEWHERE))
         self.there.delete_db_instance(DBInstanceIdentifier="shop", SkipFinalSnapshot=True)
 
-    def test_backups_outlive_their_replication_and_their_database(self):
+    def test_backups_outlive_replication_and_database(self):
         source, arn = self.replicating("gone", StorageEncrypted=True)
         self.data("gone", "all")
         self.assertEqual(self.backups(DBInstanceAutomatedBackupsArn=arn)[0]["Status"], "replicating")
@@ -135,7 +135,7 @@ class Replicated(_Databases):
         self.assertNotIn(arn, [one.get("DBInstanceAutomatedBackupsArn") for one in self.backups()])
         self.there.delete_db_instance(DBInstanceIdentifier="back", SkipFinalSnapshot=True)
 
-    def test_a_replica_does_not_say_that_its_backups_are_copied(self):
+    def test_a_replica_reports_no_replicated_backups(self):
         source = {"ManageMasterUserPassword": False, "MasterUserPassword": "a-long-password"}
         self.replicating("main", **source)
         self.rds.create_db_instance_read_replica(DBInstanceIdentifier="main-too", SourceDBInstanceIdentifier="main")
@@ -146,7 +146,7 @@ class Replicated(_Databases):
     def _is(self, name: str) -> bool:
         return name in [one["DBInstanceIdentifier"] for one in self.rds.describe_db_instances()["DBInstances"]]
 
-    def test_a_replica_in_another_region_follows_and_is_promoted(self):
+    def test_cross_region_replicas_follow_and_are_promoted(self):
         own = {"ManageMasterUserPassword": False, "MasterUserPassword": "long-enough"}
         source = self.database("followed", BackupRetentionPeriod=3, StorageEncrypted=True, **own)["made"]["DBInstanceArn"]
         self.until(lambda: self.look("followed")["DBInstanceStatus"] == "available", "available")

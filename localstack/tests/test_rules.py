@@ -515,7 +515,7 @@ def refusing(memory: Memory, call: str, request: dict) -> list[str]:
 
 
 class Table(unittest.TestCase):
-    def test_each_rule_refuses_its_bad_call_and_lets_the_good_one_pass(self):
+    def test_each_rule_refuses_only_its_bad_call(self):
         for row in ROWS:
             memory = Memory()
             for call, request, answer in row.before:
@@ -558,7 +558,7 @@ class Refusals(Case):
             self.send(call, request)
         self.assertEqual(caught.exception.response["Error"]["Code"], rule.code(call.split(":")[0]), caught.exception)
 
-    def test_what_needs_nothing_before_is_refused_in_the_tables_words(self):
+    def test_calls_are_refused_in_the_words_of_the_table(self):
         memory, seen = Memory(), set()
         for row in ROWS:
             rule = next(rule for rule in RULES if rule.id == row.id)
@@ -677,7 +677,7 @@ class Refusals(Case):
         self.send("rds:DescribeDBInstances", {})
         self.check("R24", "rds:ModifyDBInstance", {"DBInstanceIdentifier": "wide", "EngineVersion": "16.8"})
 
-    def test_another_account_and_another_region_are_other_places(self):
+    def test_accounts_and_regions_are_separate(self):
         closed = self.send("kms:CreateKey", {"Policy": lets_in("ecs.amazonaws.com")})["KeyMetadata"]["Arn"]
         self.check("R26", "logs:CreateLogGroup", {"logGroupName": "elsewhere", "kmsKeyId": closed})
         other = boto3.client(

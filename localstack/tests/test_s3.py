@@ -60,7 +60,7 @@ class Buckets(Case):
             "AccessDenied", theirs.put_object, 403, Bucket="owned-bucket", Key="k", Body=b"x", ExpectedBucketOwner="444455556666"
         )
 
-    def test_another_regions_endpoint_says_where_a_bucket_is(self):
+    def test_another_region_says_where_a_bucket_is(self):
         there = self.client("111122223333", "eu-west-1")
         there.create_bucket(Bucket="bucket-elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         self.assertEqual(there.head_bucket(Bucket="bucket-elsewhere")["BucketRegion"], "eu-west-1")

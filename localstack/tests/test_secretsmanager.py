@@ -84,7 +84,7 @@ class Secrets(Case):
         keys = lambda: [o["Key"] for o in self.s3.list_objects_v2(Bucket="told").get("Contents", [])]
         self.assertEqual(self.until(keys, "told", 30), ["watched"])
 
-    def test_copies_are_kept_the_same_until_they_are_parted(self):
+    def test_replicas_stay_in_sync_until_they_are_detached(self):
         there = self.server.client("secretsmanager", "eu-central-1")
         made = self.secretsmanager.create_secret(Name="copied", SecretString="first")
         regions = [{"Region": "eu-central-1"}]

@@ -34,7 +34,7 @@ class Starting(unittest.TestCase):
         self.assertNotEqual(second.returncode, 0)
 
     @unittest.skipUnless(pathlib.Path("/proc/net/tcp").exists(), "needs Linux's /proc")
-    def test_it_listens_on_loopback_only_and_on_nothing_else(self):
+    def test_it_listens_on_loopback_only_and_nowhere_else(self):
         server = shared()
         server.client("ec2").describe_vpcs()
         sockets = {
@@ -58,7 +58,7 @@ class Starting(unittest.TestCase):
         self.assertEqual(len(one.client("ecs").list_clusters()["clusterArns"]), 1)
         self.assertEqual(two.client("ecs").list_clusters()["clusterArns"], [])
 
-    def test_who_hangs_up_in_the_middle_is_not_written_about(self):
+    def test_a_client_that_hangs_up_leaves_no_traceback(self):
         server = Server()
         for said in (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", b"GET / HT", b"", b"no request\r\n\r\n"):
             client = socket.create_connection(("127.0.0.1", server.port))

@@ -11,7 +11,7 @@ class ServiceQuotas(Case):
     def value(self, call, **arguments) -> float:
         return call(**arguments)["Quota"]["Value"]
 
-    def test_what_is_in_force_is_what_the_account_was_granted(self):
+    def test_the_applied_quota_is_what_was_granted(self):
         self.assertEqual(self.value(self.servicequotas.get_service_quota, **VPCS), 10_000)
         self.server.quotas({"networks": 7})
         self.assertEqual(self.value(self.servicequotas.get_service_quota, **VPCS), 7)
@@ -19,7 +19,7 @@ class ServiceQuotas(Case):
         self.server.quotas("aws")
         self.assertEqual(self.value(self.servicequotas.get_service_quota, ServiceCode="fargate", QuotaCode="L-3032A538"), 6)
 
-    def test_a_list_has_every_quota_of_the_service_by_pages(self):
+    def test_all_quotas_of_a_service_are_listed_by_pages(self):
         self.server.quotas("aws")
         pages = list(
             self.servicequotas.get_paginator("list_service_quotas").paginate(ServiceCode="vpc", PaginationConfig={"PageSize": 10})

@@ -70,7 +70,7 @@ class Simulation(Case):
         self.assertEqual(self.decision(arn, "S3:getobject"), "allowed")
         self.assertEqual(self.decision(arn, "s3:GetObject", "arn:aws:s3:::Photos/x"), "implicitDeny")
 
-    def test_everything_is_meant_where_no_resource_is_named(self):
+    def test_without_a_resource_everything_is_meant(self):
         arn = self.role(
             statement(Action="s3:GetObject", Resource="arn:aws:s3:::photos/*"), statement(Action="s3:ListAllMyBuckets")
         )

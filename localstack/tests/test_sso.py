@@ -84,7 +84,7 @@ class IdentityCenter(Case):
         self.refused("ResourceNotFoundException", assign, **stranger)
         self.refused("ResourceNotFoundException", self.sso.delete_account_assignment, **self.assignment(one))
 
-    def test_an_assignment_brings_a_role_which_is_as_old_as_its_provisioning(self):
+    def test_an_assignment_creates_a_role_as_provisioned(self):
         one = self.made("assigned")
         made = self.sso.create_account_assignment(**self.assignment(one))["AccountAssignmentCreationStatus"]
         self.assertEqual(made["Status"], "IN_PROGRESS")
@@ -142,7 +142,7 @@ class IdentityCenter(Case):
         self.assertIn("policy/team/own", status["FailureReason"])
         self.assertEqual(self.sso.list_account_assignments(**one, AccountId=ACCOUNT)["AccountAssignments"], [])
 
-    def test_a_member_account_sees_the_instance_and_no_more(self):
+    def test_a_member_account_sees_only_the_instance(self):
         one = self.made("hidden")
         self.say("visible")
         self.assertNotEqual(self.sso.list_instances()["Instances"][0]["OwnerAccountId"], ACCOUNT)

@@ -24,7 +24,7 @@ class Tagging(Case):
         self.assertEqual([arn.rsplit("/")[-1] for arn in find(ResourceTypeFilters=["servicediscovery"])], [namespace])
         self.assertEqual(find(ResourceTypeFilters=["elasticloadbalancing:targetgroup"]), {group})
 
-    def test_it_knows_what_localstack_and_moto_keep_and_forgets_what_is_gone(self):
+    def test_it_finds_what_exists_and_forgets_what_is_gone(self):
         tags = {"stack:name": "tagging-kept"}
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
         find = lambda: [
