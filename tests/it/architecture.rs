@@ -1,8 +1,8 @@
 //! What the code promises about itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::support::stacks::{root, sources};
+use crate::support::stacks::{files, root, sources};
 
 /// Which files of `folder` mention one of the words.
 fn mentions(folder: &str, words: &[&str]) -> Vec<String> {
@@ -151,14 +151,30 @@ fn commands_in_the_pages_run_some_test() {
     assert!(found > 10, "{found}");
 }
 
+/// The names of the tests in a file, of Rust or Python.
+fn names_of_tests(path: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<&str> = text.lines().map(|line| line.trim().trim_start_matches("async ")).collect();
+    let functions: Vec<&str> = if path.extension().is_some_and(|end| end == "py") {
+        lines.iter().filter_map(|line| line.strip_prefix("def ")).filter(|name| name.starts_with("test_")).collect()
+    } else {
+        let marked =
+            lines.iter().enumerate().filter(|(_, line)| line.starts_with("#[test]") || line.starts_with("#[tokio::test"));
+        marked.map(|(n, _)| lines[n..].iter().find_map(|line| line.strip_prefix("fn ")).unwrap()).collect()
+    };
+    functions.iter().map(|function| function.split('(').next().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn names_of_tests_are_short() {
-    for (path, text) in tests() {
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        for (n, _) in lines.iter().enumerate().filter(|(_, line)| **line == "#[test]") {
-            let function = lines[n..].iter().find_map(|line| line.strip_prefix("fn ")).unwrap();
-            let name = function.split('(').next().unwrap();
-            assert!(name.len() <= 50, "{}: `{name}` has {} characters, and at most 50 are read", path.display(), name.len());
+    for (folder, end, least) in [("tests/it", "rs", 400), ("src", "rs", 900), ("localstack/tests", "py", 300)] {
+        let mut found = 0;
+        for path in files(&root().join(folder), end) {
+            for name in names_of_tests(&path) {
+                found += 1;
+                assert!(name.len() <= 50, "{}: `{name}` has {} characters, more than 50", path.display(), name.len());
+            }
         }
+        assert!(found > least, "{folder}: {found}");
     }
 }

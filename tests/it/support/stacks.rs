@@ -73,12 +73,17 @@ pub fn unwatched(file: &str) -> String {
 
 /// Every Rust file in a folder and the folders below it.
 pub fn sources(folder: &Path) -> Vec<PathBuf> {
+    files(folder, "rs")
+}
+
+/// Every file with this ending in a folder and the folders below it.
+pub fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
     let mut out = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            out.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.extend(files(&path, end));
+        } else if path.extension().is_some_and(|e| e == end) {
             out.push(path);
         }
     }
