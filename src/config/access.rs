@@ -22,7 +22,7 @@ pub struct Access {
     pub pipelines: BTreeMap<Name, Pipeline>,
     /// A role for those who look at how everything is set up, and at no data. Default: none.
     pub auditor: Option<Auditor>,
-    /// A role for emergencies, which named principals assume with MFA. Whenever it is assumed the topic of `alarms` is told. Default: none.
+    /// A role for emergencies, which named principals assume with MFA. Whenever it is assumed, the topic of `alarms` is notified. Default: none.
     pub break_glass: Option<BreakGlass>,
     /// People of the organization's directory, who get their rights in this account through IAM Identity Center. Default: none.
     pub identity_center: Option<IdentityCenter>,
@@ -130,8 +130,8 @@ pub struct BreakGlass {
     /// How long ago they may have signed in with MFA. Default: 1h.
     #[serde(default = "hour")]
     pub mfa_age: Duration,
-    /// Whether it can be assumed through the endpoints of any region. Of sessions from another region than the stack's nobody is told.
-    /// Default: false.
+    /// Whether it can be assumed through the endpoints of any region. Sessions from other regions than the stack's are not
+    /// reported. Default: false.
     #[serde(default)]
     pub any_region: bool,
     /// Managed policies: the names of AWS's, or ARNs. Default: `PowerUserAccess` if `may` and `statements` are empty, too.

@@ -14,28 +14,28 @@ use super::values::{Duration, Name};
 
 pub use thresholds::{Count, OFF, Percent, Switch, Threshold, Time, Unit};
 
-/// Alarms for every part of the stack, and who is told.
+/// Alarms for every part of the stack, and who is notified.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alarms {
-    /// The email addresses that are told. AWS sends each a link first, and nothing else until its owner has followed it. Default:
-    /// none.
+    /// The email addresses that receive notifications. AWS sends each a link first, and nothing else until its owner has followed it.
+    /// Default: none.
     #[schemars(with = "Vec<Email>")]
     pub email: Vec<String>,
-    /// The HTTPS addresses that are told: of a pager, or of a program of your own. SNS posts each a message with a link first, and nothing
-    /// else until it is followed. Default: none.
+    /// The HTTPS addresses that receive notifications: of a pager, or of a program of your own. SNS posts each a message with a link
+    /// first, and nothing else until it is followed. Default: none.
     #[schemars(with = "Vec<Https>")]
     pub https: Vec<String>,
-    /// The channels of Slack that are told, by Amazon Q Developer in chat applications. An administrator of the workspace lets it in
-    /// beforehand, once, in its console. Default: none.
+    /// The channels of Slack that receive notifications, from Amazon Q Developer in chat applications. An administrator of the workspace
+    /// authorizes it beforehand, once, in its console. Default: none.
     pub slack: Vec<Slack>,
-    /// The channels of Microsoft Teams that are told, by Amazon Q Developer in chat applications. An administrator of the tenant lets it into
-    /// the team beforehand, once, in its console. Default: none.
+    /// The channels of Microsoft Teams that receive notifications, from Amazon Q Developer in chat applications. An administrator of the
+    /// tenant authorizes it for the team beforehand, once, in its console. Default: none.
     pub teams: Vec<Teams>,
-    /// The ARNs of further SNS topics that are told, at most four, in the stack's region. Default: none.
+    /// The ARNs of further SNS topics that receive notifications, at most four, in the stack's region. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
-    /// Whether alarms that tell together tell each by itself, too. Default: `false`.
+    /// Whether the combined alarms also notify individually. Default: `false`.
     pub each: bool,
     /// Thresholds of the alarms of services.
     pub services: ServiceAlarms,
@@ -212,9 +212,9 @@ thresholds! {
         unhealthy: Count = 0.0,
         /// The number of tasks in 15 minutes that end by themselves or cannot start.
         restarts: Count = 2.0,
-        /// Whether deployments that fail are told.
+        /// Whether failed deployments are reported.
         deployments: Switch = 0.0,
-        /// Whether the alarms of a service tell by one alarm for all of them, and not each by itself. Only where there are several.
+        /// Whether the alarms of a service notify through one combined alarm, and not each by itself. Only where there are several.
         together: Switch = 0.0,
     }
 }
@@ -244,7 +244,7 @@ thresholds! {
         replica_lag: Time = 60.0,
         /// The number of CPU credits in an hour that are charged for, because a `t` class is busier than it is made for.
         credits: Count = 0.0,
-        /// Whether what RDS itself reports is told: failures, failovers, changes, maintenance.
+        /// Whether RDS's own events are reported: failures, failovers, changes, maintenance.
         events: Switch = 0.0,
     }
 }
@@ -308,7 +308,7 @@ thresholds! {
 }
 
 impl Alarms {
-    /// Checks whether the file names someone who is told.
+    /// Checks whether the file names a recipient of notifications.
     pub fn tells(&self) -> bool {
         self.has_subscribers() || !self.topics.is_empty()
     }
@@ -317,7 +317,7 @@ impl Alarms {
         !self.email.is_empty() || !self.https.is_empty() || !self.slack.is_empty() || !self.teams.is_empty()
     }
 
-    /// Checks whether there can be a topic of the stack's own: for its own subscribers, or for what else tells it.
+    /// Checks whether there can be a topic of the stack's own: for its own subscribers, or for what else publishes to it.
     pub fn has_topic(&self) -> bool {
         self.has_subscribers() || self.topics.is_empty()
     }

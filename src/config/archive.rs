@@ -108,7 +108,7 @@ pub struct ArchiveJob {
 }
 
 impl ArchiveJob {
-    /// Returns the service that its task is one of: like the one that it names, and reached by nobody.
+    /// Returns the service that its task is one of: like the one that it names, and not reachable.
     pub fn like(&self, service: &Service) -> Service {
         Service {
             image: self.image.clone().unwrap_or_else(|| service.image.clone()),
@@ -148,7 +148,7 @@ impl ArchiveClass {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArchiveLock {
-    /// Who can delete an object before its time: whoever may bypass the lock (`governance`), or nobody (`compliance`).
+    /// Who can delete an object before its time: anyone with the permission to bypass the lock (`governance`), or no one (`compliance`).
     pub mode: LockMode,
     /// How long an object is locked after it was written, in whole days from `1d` to `36500d`.
     pub keep: Duration,

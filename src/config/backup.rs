@@ -140,7 +140,7 @@ pub struct BackupCopy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
-    /// Who can remove the lock: whoever may (`governance`), or nobody, once `grace` is over (`compliance`).
+    /// Who can remove the lock: anyone with the permission (`governance`), or no one once `grace` is over (`compliance`).
     pub mode: LockMode,
     /// The least time for which backups must be kept, in whole days. Default: none.
     #[serde(default)]
@@ -158,9 +158,9 @@ pub struct Lock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LockMode {
-    /// Whoever has the permission.
+    /// Anyone with the permission.
     Governance,
-    /// Nobody, once its days of grace are over.
+    /// No one, once its days of grace are over.
     Compliance,
 }
 

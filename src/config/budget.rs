@@ -15,27 +15,27 @@ pub struct Budget {
     /// What the environment may cost in a calendar month, in US dollars.
     #[schemars(range(min = 1), example = &300)]
     pub monthly: u32,
-    /// The email addresses that are told, at most 10. AWS asks none of them first. Default: those of `alarms`, if `topic` is not
-    /// `alarms`.
+    /// The email addresses that receive notifications, at most 10. AWS asks none of them first. Default: those of `alarms`, if `topic` is
+    /// not `alarms`.
     #[serde(default)]
     #[schemars(with = "Option<Vec<Email>>", length(max = 10))]
     pub email: Option<Vec<String>>,
-    /// The SNS topic that is told: `alarms` for that of the section `alarms`, or an ARN. The policy of another topic must let
+    /// The SNS topic that is notified: `alarms` for that of the section `alarms`, or an ARN. The policy of another topic must let
     /// `budgets.amazonaws.com` publish, and for `anomalies` also `costalerts.amazonaws.com`. Default: none.
     #[serde(default)]
     #[schemars(extend("pattern" = r"^(alarms|arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+|\$\{.+\})$", "patternErrorMessage" = "write `alarms`, or the ARN of an SNS topic", "examples" = ["alarms", "arn:aws:sns:us-east-1:123456789012:ops"]))]
     pub topic: Option<String>,
-    /// The percentages of `monthly` that are told when so much was spent. With `forecast` at most five. Default: 80 and 100.
+    /// Percentages of `monthly` at which to notify about actual cost. With `forecast` at most five. Default: 80 and 100.
     #[serde(default = "actual")]
     #[schemars(inner(range(min = 1, max = 1000)), example = &[50, 80, 100])]
     pub actual: Vec<u32>,
-    /// The percentages of `monthly` that are told when AWS expects that so much will be spent by the end of the month. It expects
-    /// nothing before it knows about five weeks. Default: 100.
+    /// Percentages of `monthly` at which to notify about the cost that AWS forecasts for the whole month. It needs about five weeks of
+    /// data for a forecast. Default: 100.
     #[serde(default = "forecast")]
     #[schemars(inner(range(min = 1, max = 1000)), example = &[100])]
     pub forecast: Vec<u32>,
-    /// Whether unusual costs are told, too. AWS can follow them by one tag only: those of all environments of the stack in this account,
-    /// together. So this belongs into one of them. An account that is a member of an organization cannot have that
+    /// Whether unusual costs are reported, too. AWS can follow them by one tag only: those of all environments of the stack in this
+    /// account, together. So this belongs in one of them. An account that is a member of an organization cannot have that
     /// (<https://docs.aws.amazon.com/cost-management/latest/userguide/getting-started-ad.html>). Default: they are not.
     #[serde(default)]
     pub anomalies: Option<Anomalies>,
@@ -46,14 +46,14 @@ pub struct Budget {
     pub pause: Option<u32>,
 }
 
-/// Which unusual costs are told.
+/// Which unusual costs are reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Anomalies {
-    /// By how many US dollars something must be dearer than usual, in all.
+    /// Minimum cost above normal, in US dollars, to report.
     #[schemars(range(min = 1), example = &50)]
     pub above: u32,
-    /// How often addresses are told. A topic is told at once.
+    /// How often addresses are notified. A topic is notified at once.
     pub every: Every,
 }
 
@@ -63,7 +63,7 @@ impl Default for Anomalies {
     }
 }
 
-/// How often someone is told.
+/// How often notifications are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Every {
@@ -82,12 +82,12 @@ fn forecast() -> Vec<u32> {
 }
 
 impl Budget {
-    /// Checks whether the topic of `alarms` is told.
+    /// Checks whether the topic of `alarms` is notified.
     pub fn tells_alarms(&self) -> bool {
         self.topic.as_deref() == Some(ALARMS)
     }
 
-    /// Returns the addresses that are told.
+    /// Returns the addresses that receive notifications.
     pub fn addresses<'a>(&'a self, alarms: Option<&'a Alarms>) -> &'a [String] {
         match (&self.email, alarms) {
             (Some(email), _) => email,

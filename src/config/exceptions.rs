@@ -23,7 +23,7 @@ pub struct CheckSection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
-    /// Why, for whoever reads the report.
+    /// Why, for readers of the report.
     #[schemars(length(min = 1), example = &"the application has no domain yet")]
     pub reason: String,
     /// The last day on which it is accepted, in UTC. Afterwards the control is a finding again.

@@ -98,8 +98,8 @@ pub struct Stack {
     /// balancer and the CDN log.
     #[serde(default)]
     pub logs: LogSection,
-    /// CloudWatch alarms for what the stack consists of, and who is told when one goes off; `alarms: off` has none. Default: every part is
-    /// watched, and nobody is told.
+    /// CloudWatch alarms for what the stack consists of, and who is notified; `alarms: off` has none. Default: every part is watched, and
+    /// no notifications are sent.
     #[serde(default = "watched::default", with = "watched")]
     #[schemars(with = "AlarmsOrOff")]
     pub alarms: Option<Alarms>,
@@ -124,11 +124,11 @@ pub struct Stack {
     /// Data that must be kept and is no longer used: exports of databases, and objects of buckets, in archives of S3. Default: none.
     #[serde(default)]
     pub archive: Option<Archive>,
-    /// What the environment may cost in a month, and who is told when it costs more, or will: by AWS Budgets, after the fact. Default:
-    /// none.
+    /// What the environment may cost in a month, and who is notified when it costs more, or will: by AWS Budgets, after the fact.
+    /// Default: none.
     #[serde(default)]
     pub budget: Option<Budget>,
-    /// What is assumed of the use of the stack when its monthly price is told. Nothing in AWS depends on it.
+    /// What is assumed of the use of the stack when its monthly price is estimated. Nothing in AWS depends on it.
     #[serde(default)]
     pub usage: UsageSection,
     /// How much the stack may cost.

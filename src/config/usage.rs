@@ -12,7 +12,7 @@ use super::diagnostic::short;
 use super::scalar::PATTERN_MESSAGE;
 use super::values::{Size, Wrong, text_value};
 
-/// What is assumed of the use of the stack when its monthly price is told. Nothing in AWS depends on it.
+/// What is assumed of the use of the stack when its monthly price is estimated. Nothing in AWS depends on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct UsageSection {
@@ -24,7 +24,7 @@ pub struct UsageSection {
     /// Where the edge locations of CloudFront are that answer them: its prices differ by that. What `cdn.price_class` leaves out is counted like
     /// North America.
     pub edge: Edge,
-    /// What goes through all NAT gateways in a month.
+    /// The data that all NAT gateways process in a month.
     pub nat: Size,
     /// What tasks, databases and caches send to another zone in a month; AWS charges it on both sides. What a load balancer sends to
     /// tasks is free.

@@ -221,7 +221,7 @@ fn a_lock_can_be_for_ever_only_with_consent() {
 
     s.write("lock: ~", "lock: { mode: compliance, min: 7d }");
     let refused = said(&s.place.stack(APPLY).exits(4));
-    assert!(refused.contains("after 3 days nobody, AWS included, can remove or shorten the lock"), "{refused}");
+    assert!(refused.contains("after 3 days no one, AWS included, can remove or shorten the lock"), "{refused}");
     assert!(refused.contains("--allow-upgrade backup.vault/backup"), "{refused}");
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-upgrade", "backup.vault/backup"]).ok();
     s.assert_in_step();

@@ -39,7 +39,7 @@ pub const GRACE_DAYS: i64 = 3;
 pub const OFF: &str = "off";
 /// A lock that those with the permission can remove.
 pub const GOVERNANCE: &str = "governance";
-/// A lock that nobody can remove once its days of grace are over.
+/// A lock that no one can remove once its days of grace are over.
 pub const COMPLIANCE: &str = "compliance";
 
 /// A backup vault: the recovery points of databases and buckets are kept in it.
@@ -59,7 +59,7 @@ pub struct Vault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
     /// Whether recovery points can be deleted before their time: `off` (they can), `governance` (only once the lock has been
-    /// removed) or `compliance` (never, and nobody can remove the lock). Left out: `off`.
+    /// removed) or `compliance` (never, and no one can remove the lock). Left out: `off`.
     #[serde(default = "off")]
     pub lock: String,
     /// The least days that the lock requires a recovery point to be kept; jobs with less fail. Left out: none.
@@ -94,7 +94,7 @@ pub struct Live {
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// The second from which on nobody can remove its lock.
+    /// The second from which on no one can remove its lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub locked_from: Option<String>,
@@ -305,7 +305,7 @@ impl Vault {
 fn locks(desired: &Value) -> Option<Effect> {
     let grace = desired["grace_days"].as_i64().unwrap_or(GRACE_DAYS);
     let words = format!(
-        "after {} nobody, AWS included, can remove or shorten the lock, nor delete recovery points before their time",
+        "after {} no one, AWS included, can remove or shorten the lock, nor delete recovery points before their time",
         crate::aws::states::days(grace)
     );
     (desired["lock"] == COMPLIANCE).then(|| Effect::new(Impact::CannotBeUndone, words).with_consent())
@@ -462,7 +462,7 @@ impl Resource for Vault {
         let until = points::last(&held).map_or_else(|| "for ever".to_owned(), |day| format!("until {day}"));
         let way = match locked.lock_date() {
             None => "`lock: ~` removes the lock",
-            Some(time) if points::is_over(time.secs()) => "nobody can remove the lock",
+            Some(time) if points::is_over(time.secs()) => "no one can remove the lock",
             Some(_) => "the lock can still be removed by `lock: ~`",
         };
         let what = format!("{} that the lock of the vault keeps, the last {until} ({way})", points::counted(held.len()));

@@ -29,7 +29,7 @@ const USER: &str = "user:";
 /// Between several values of one key.
 const OR: &str = " or ";
 
-/// A budget for costs: what they may be in a period, and who is told when they pass a threshold. AWS Budgets counts them one to three
+/// A budget for costs: what they may be in a period, and who is notified when they pass a threshold. AWS Budgets counts them one to three
 /// times a day.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +43,7 @@ pub struct Budget {
     /// Left out: all costs of the account count.
     #[serde(default)]
     pub counts: BTreeMap<String, String>,
-    /// Who is told, by when: `actual 80%` of the limit was spent, `forecast 100%` of it will be, or `actual 250` US dollars. At most
+    /// Who is notified, by when: `actual 80%` of the limit was spent, `forecast 100%` of it will be, or `actual 250` US dollars. At most
     /// five. Left out: none.
     #[serde(default)]
     pub notifications: BTreeMap<String, Notification>,

@@ -23,7 +23,7 @@ const NOTIFICATIONS: usize = 5;
 const EMAILS: usize = 10;
 const TOPICS: usize = 1;
 
-/// Who is told when a budget passes a threshold.
+/// Who is notified when a budget passes a threshold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Notification {
@@ -140,10 +140,10 @@ pub(super) fn refused(all: &Notifications) -> Option<(&'static str, String)> {
     }
     let too_many = |one: &Notification| one.email.len() > EMAILS || one.topics.len() > TOPICS;
     if let Some((key, _)) = all.iter().find(|(_, one)| too_many(one)) {
-        return Some((FIELD, format!("`{key}`: AWS Budgets tells at most {EMAILS} addresses and {TOPICS} topic")));
+        return Some((FIELD, format!("`{key}`: AWS Budgets notifies at most {EMAILS} addresses and {TOPICS} topic")));
     }
     let silent = all.iter().find(|(_, one)| one.email.is_empty() && one.topics.is_empty());
-    silent.map(|(key, _)| (FIELD, format!("`{key}` tells nobody: name an address in `email` or a topic in `topics`")))
+    silent.map(|(key, _)| (FIELD, format!("`{key}` has no recipient: name an address in `email` or a topic in `topics`")))
 }
 
 /// Returns the notifications as the call takes them that creates a budget.

@@ -31,15 +31,15 @@ const OTHER: f64 = -1.0;
 pub struct AnomalySubscription {
     /// The monitors.
     pub monitors: Vec<Ref<AnomalyMonitor>>,
-    /// How often someone is told: `DAILY` or `WEEKLY` by email, or `IMMEDIATE` by a topic.
+    /// How often notifications are sent: `DAILY` or `WEEKLY` by email, or `IMMEDIATE` by a topic.
     pub frequency: String,
-    /// The email addresses that are told. Left out: none.
+    /// The email addresses that are notified. Left out: none.
     #[serde(default)]
     pub email: Vec<String>,
-    /// The ARNs of SNS topics that are told, whose policies let `costalerts.amazonaws.com` publish. Left out: none.
+    /// The ARNs of SNS topics that are notified, whose policies let `costalerts.amazonaws.com` publish. Left out: none.
     #[serde(default)]
     pub topics: Vec<String>,
-    /// By how many US dollars an anomaly must raise the costs, in all, to be told.
+    /// By how many US dollars an anomaly must raise the costs, in all, to be reported.
     pub above: f64,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]

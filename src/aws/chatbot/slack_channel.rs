@@ -15,7 +15,8 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Observed, Ref, Resource, Result, Rule, Usual};
 
-/// A channel of Slack that is told what SNS topics say. The workspace has let Amazon Q Developer in beforehand, once, in its console.
+/// A channel of Slack that receives the messages of SNS topics. Amazon Q Developer must be authorized for the workspace first, once, in its
+/// console.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlackChannel {

@@ -16,7 +16,8 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Observed, Ref, Resource, Result, Rule, Usual};
 
-/// A channel of Microsoft Teams that is told what SNS topics say. The team has let Amazon Q Developer in beforehand, once, in its console
+/// A channel of Microsoft Teams that receives the messages of SNS topics. Amazon Q Developer must be authorized for the team first, once, in
+/// its console
 /// (<https://docs.aws.amazon.com/chatbot/latest/APIReference/API_CreateMicrosoftTeamsChannelConfiguration.html>).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

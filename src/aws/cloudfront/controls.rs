@@ -28,7 +28,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Viewers use HTTPS",
-            "what is served over HTTP can be read and changed on its way",
+            "what is served over HTTP can be read and changed in transit",
             "set `viewer_protocol: redirect-to-https`",
         ),
         plain,
@@ -38,7 +38,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Low,
         (
             "Another origin answers when one fails",
-            "with the only origin the site is gone",
+            "if the only origin fails, the site is unavailable",
             "make this an exception: the kind has no groups of origins",
         ),
         |view| unset(view, "origin_groups", "it has no group of origins"),
@@ -47,7 +47,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "CloudFront.5",
         Medium,
-        ("Requests are logged", "without a log nobody can tell afterwards who asked for what", "set `logs: true`"),
+        ("Requests are logged", "without logs, it cannot be reconstructed who sent which requests", "set `logs: true`"),
         |view| all(view, |d| d.logs.bucket.is_none(), "it writes no log", Some((&["logs"], "true"))),
     ),
     Control::new(
@@ -55,7 +55,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "A firewall (WAF) is before the distribution",
-            "known attacks reach the application otherwise",
+            "without it, known attacks reach the application",
             "add the section `firewall`, whose web ACL is before the distribution",
         ),
         no_firewall::<Distribution>,
@@ -66,7 +66,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Low,
         (
             "The distribution has a certificate of its own",
-            "people cannot tell by CloudFront's name whose site it is",
+            "CloudFront's name does not show whose site it is",
             "set `aliases` and `certificate: certificates.NAME`",
         ),
         |view| all(view, |d| d.certificate.arn.is_none(), "it has CloudFront's certificate", None),
@@ -76,7 +76,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "The way to the origins is encrypted",
-            "between CloudFront and the origin requests go through the internet",
+            "requests between CloudFront and the origin cross the internet",
             "give the load balancer a certificate, and its origin `protocol: https-only`",
         ),
         plain_origin,
@@ -86,7 +86,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Buckets are read through an origin access control",
-            "the bucket has to be public otherwise, and can be read past the distribution",
+            "without one, the bucket has to be public, and can be read without the distribution",
             "set `access_control` in the origin",
         ),
         public_bucket,

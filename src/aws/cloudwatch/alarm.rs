@@ -38,7 +38,7 @@ const STATISTICS: &[&str] = &["Average", "Sum", "Minimum", "Maximum", "SampleCou
 /// The id of the expression, which is what the alarm compares.
 const RESULT: &str = "result";
 
-/// An alarm, which watches a metric and tells topics when it goes beyond a threshold.
+/// An alarm, which watches a metric and notifies topics when it passes a threshold.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alarm {
@@ -81,16 +81,16 @@ pub struct Alarm {
     /// What a percentile of too few values counts for: `evaluate`, or `ignore` (the state stays). Left out: `evaluate`.
     #[serde(default = "evaluate")]
     pub low_samples: String,
-    /// The ARNs of up to five topics, or other actions, that are told when the alarm goes off. Left out: none.
+    /// The ARNs of up to five topics, or other actions, that are notified when the alarm goes off. Left out: none.
     #[serde(default)]
     pub actions: Vec<String>,
-    /// Those that are told when it is over. Left out: none.
+    /// Those that are notified when it is over. Left out: none.
     #[serde(default)]
     pub ok_actions: Vec<String>,
-    /// Those that are told when there is too little data to know. Left out: none.
+    /// Those that are notified when there is too little data to know. Left out: none.
     #[serde(default)]
     pub insufficient_data_actions: Vec<String>,
-    /// Whether anyone is told at all. Left out: it is so whenever the alarm is created or changed.
+    /// Whether notifications are sent. Left out: they are whenever the alarm is created or changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// What the alarm means, in at most 1024 characters. Left out: none.

@@ -22,32 +22,32 @@ const CHILDREN: usize = 100;
 /// What a rule says of an alarm.
 const STATES: [&str; 3] = ["ALARM", "OK", "INSUFFICIENT_DATA"];
 
-/// An alarm of alarms: it goes off when what its rule says of others is so.
+/// An alarm of alarms: it goes off when its rule about their states holds.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompositeAlarm {
     /// When it goes off: `ALARM("${cloudwatch.alarm/a}") OR ALARM("${cloudwatch.alarm/b}")`. `OK(…)`, `INSUFFICIENT_DATA(…)`, `AND`,
     /// `NOT` and parentheses are known, too.
     pub rule: String,
-    /// The ARNs of up to five topics, or other actions, that are told when the alarm goes off. Left out: none.
+    /// The ARNs of up to five topics, or other actions, that are notified when the alarm goes off. Left out: none.
     #[serde(default)]
     pub actions: Vec<String>,
-    /// Those that are told when it is over. Left out: none.
+    /// Those that are notified when it is over. Left out: none.
     #[serde(default)]
     pub ok_actions: Vec<String>,
-    /// Those that are told when there is too little data to know. Left out: none.
+    /// Those that are notified when there is too little data to know. Left out: none.
     #[serde(default)]
     pub insufficient_data_actions: Vec<String>,
-    /// The alarm during which nobody is told: its ARN. Left out: none.
+    /// The alarm that suppresses notifications while it is on: its ARN. Left out: none.
     #[serde(default)]
     pub suppressor: String,
-    /// How many seconds it waits for the `suppressor` to go off before it tells. Left out: 0.
+    /// How many seconds it waits for the `suppressor` to go off before it notifies. Left out: 0.
     #[serde(default)]
     pub suppressor_wait: i32,
-    /// How many seconds it goes on telling nobody after the `suppressor`. Left out: 0.
+    /// How many seconds notifications stay suppressed after the `suppressor` is over. Left out: 0.
     #[serde(default)]
     pub suppressor_extension: i32,
-    /// Whether anyone is told at all. Left out: it is so whenever the alarm is created or changed.
+    /// Whether notifications are sent. Left out: they are whenever the alarm is created or changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// What the alarm means, in at most 1024 characters. Left out: none.

@@ -9,14 +9,14 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "CloudWatch.15",
         High,
-        ("Alarms do something", "an alarm that tells nobody is not noticed", "list a topic in `actions`"),
+        ("Alarms have an action", "an alarm without an action is not noticed", "list a topic in `actions`"),
         silent,
     )
     .other(),
     Control::new(
         "CloudWatch.17",
         High,
-        ("Alarms are on", "an alarm that is off tells nobody, and looks as if all were well", "set `enabled: true`"),
+        ("Alarms are enabled", "a disabled alarm notifies no one", "set `enabled: true`"),
         off,
     )
     .other(),
@@ -29,7 +29,7 @@ fn silent(view: &View) -> Result<Vec<Breach>> {
     let alone =
         view.all::<Alarm>()?.into_iter().filter(|(key, alarm)| alarm.actions.is_empty() && !told(key)).map(|(key, _)| key);
     let silent = view.all::<CompositeAlarm>()?.into_iter().filter(|(_, alarm)| alarm.actions.is_empty()).map(|(key, _)| key);
-    Ok(alone.chain(silent).map(|key| Breach::new(key, "it does nothing when it goes off")).collect())
+    Ok(alone.chain(silent).map(|key| Breach::new(key, "it has no action")).collect())
 }
 
 fn off(view: &View) -> Result<Vec<Breach>> {

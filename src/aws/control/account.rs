@@ -1,4 +1,4 @@
-//! The account that a stack is in: what AWS asks of its settings and of everyone's credentials, whoever they are. It is nobody's object, so
+//! The account that a stack is in: what AWS asks of its settings and of everyone's credentials, no matter whose they are. It is no stack's object, so
 //! `stack` reads it and changes nothing of it.
 
 use std::time::Duration;
@@ -81,7 +81,7 @@ pub type Unread = (&'static [&'static str], Error);
 
 impl Settings {
     /// Reads them, and returns what could not be read besides: that is then taken to be as it should. The credentials are those of IAM's
-    /// report, which it makes anew every four hours at most
+    /// report, which it renews every four hours at most
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>).
     pub async fn read(cx: &Cx) -> (Settings, Vec<Unread>) {
         let mut unread = Vec::new();
@@ -260,7 +260,7 @@ pub static CONTROLS: &[Control] = &[
     Control::new(
         "IAM.4",
         Critical,
-        ("The root user has no access key", "nothing limits what it can do, and it never expires", "delete the keys of the root user"),
+        ("The root user has no access key", "its permissions are unlimited, and it never expires", "delete the keys of the root user"),
         |view| of(view, |settings| settings.root_keys.then(|| "the root user has an access key".to_owned()).into_iter().collect()),
     )
     .account(),
@@ -269,7 +269,7 @@ pub static CONTROLS: &[Control] = &[
         Critical,
         (
             "The root user signs in with a hardware device",
-            "who has its password and a copy of a program has the account",
+            "anyone with its password and a copy of the virtual device has full control of the account",
             "register a security key for the root user, and delete the virtual device",
         ),
         |view| {
@@ -295,7 +295,7 @@ pub static CONTROLS: &[Control] = &[
     Control::new(
         "IAM.5",
         Medium,
-        ("Users with a password have MFA", "a password alone is soon someone else's", "have the user register a device, or delete the password"),
+        ("Users with a password have MFA", "a password alone is easily stolen", "have the user register a device, or delete the password"),
         |view| of_users(view, |user| (user.password.is_some() && !user.mfa).then(|| "has a password and no MFA device".to_owned())),
     )
     .account(),
@@ -304,7 +304,7 @@ pub static CONTROLS: &[Control] = &[
         Medium,
         (
             "Access keys are at most 90 days old",
-            "an old key is in places that nobody remembers",
+            "old keys linger in forgotten places",
             "create another key, use it, and delete the old one; or use roles, which have no keys",
         ),
         |view| {
@@ -320,7 +320,7 @@ pub static CONTROLS: &[Control] = &[
         Medium,
         (
             "Credentials that are not used for 90 days are removed",
-            "who has left the team can still come in",
+            "someone who has left the team can still sign in",
             "delete the password and the keys, or the user",
         ),
         |view| {
@@ -337,7 +337,7 @@ pub static CONTROLS: &[Control] = &[
         Medium,
         (
             "New volumes are encrypted",
-            "a volume that someone makes by hand is as readable as the disk that it is on",
+            "without it, volumes created by hand are unencrypted",
             "`aws ec2 enable-ebs-encryption-by-default`, in each region",
         ),
         |view| {
@@ -352,7 +352,7 @@ pub static CONTROLS: &[Control] = &[
         High,
         (
             "A trail of all regions records what is done",
-            "without it nobody can say later who did what",
+            "without a trail, actions cannot be attributed",
             "create a trail of all regions for management events that are read and written: `aws cloudtrail create-trail --is-multi-region-trail`, `start-logging`",
         ),
         |view| {

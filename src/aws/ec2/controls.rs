@@ -27,7 +27,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "The default security group of a VPC has no rules",
-            "what is created without a group gets this one, and can then talk to everything in it",
+            "what is created without a group gets this one, and can then connect to everything in it",
             "add an `ec2.default_security_group` for the VPC: it empties the group",
         ),
         default_group,
@@ -37,7 +37,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "A VPC has flow logs",
-            "without them nobody can tell afterwards who talked to what",
+            "without logs, it cannot be reconstructed who connected to what",
             "turn flow logs on for the VPC",
         ),
         flow_logs,
@@ -65,7 +65,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "No security group is open to everybody at port 22",
-            "SSH that everybody reaches is tried by everybody",
+            "SSH that is open to the internet is attacked constantly",
             "allow only the networks that need it, or use `stack run` and ECS Exec",
         ),
         |view| open(view, |rule| covers(rule, SSH)),
@@ -76,7 +76,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "No security group is open to everybody at port 3389",
-            "remote desktops that everybody reaches are tried by everybody",
+            "remote desktops that are open to the internet are attacked constantly",
             "allow only the networks that need it",
         ),
         |view| open(view, |rule| covers(rule, RDP)),
@@ -87,7 +87,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Subnets do not assign public addresses by themselves",
-            "what is started there is on the internet without anyone having asked for it",
+            "what is started there is on the internet without anyone having decided so",
             "set `map_public_ip: false`",
         ),
         public_subnet,
@@ -97,7 +97,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "Security groups are open to everybody at ports 80 and 443 only",
-            "every other open port is an entrance that nobody watches",
+            "every other open port is unmonitored attack surface",
             "allow only the networks or groups that need it",
         ),
         // No port of UDP is among them.

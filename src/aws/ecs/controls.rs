@@ -16,7 +16,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "Tasks have no public addresses",
-            "a task with a public address is one rule of a security group away from the internet",
+            "only a security group's rule separates a task with a public address from the internet",
             "set `public: false`; the tasks then need a NAT gateway (`network.nat`) or endpoints",
         ),
         public,
@@ -26,7 +26,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "Containers cannot write to their root file system",
-            "what gets into a container cannot then change the program, or leave another one there",
+            "an attacker in a container then cannot change the program or install another one",
             "set `readonly_root: true` in the container, and give it a volume for what it writes",
         ),
         writable,
@@ -36,7 +36,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "No environment variable has credentials of AWS",
-            "everybody who may see a task definition sees its variables, and such credentials do not expire",
+            "anyone who may see a task definition sees its variables, and such credentials do not expire",
             "remove the variable: tasks have the rights of `policies`; other secret values belong in `secrets`",
         ),
         credentials,
@@ -46,7 +46,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "Containers write a log",
-            "without a log nobody can tell what a container did",
+            "without logs, it cannot be reconstructed what a container did",
             "set `log_group` in the container",
         ),
         unlogged,
@@ -56,7 +56,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Clusters have Container Insights",
-            "without its figures a task that restarts again and again is not noticed",
+            "without its metrics, a task that keeps restarting is not noticed",
             "set `container_insights: true`",
         ),
         insights,

@@ -127,7 +127,7 @@ pub struct LoadBalancerTarget {
 pub struct CircuitBreaker {
     /// Whether a deployment is stopped when its tasks keep failing.
     pub enable: bool,
-    /// Whether the service then goes back to the last working deployment.
+    /// Whether the service is then rolled back to the last working deployment.
     pub rollback: bool,
 }
 

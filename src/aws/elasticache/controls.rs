@@ -11,7 +11,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "Caches are backed up every day",
-            "sessions and counters are gone with the nodes otherwise",
+            "without backups, sessions and counters are lost with the nodes",
             "set `snapshots: 1d` or more",
         ),
         |view| groups(view, |g| g.snapshot_days.unwrap_or(0) >= 1, "it has no snapshots", Some(("snapshot_days", 1.into()))),
@@ -19,7 +19,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "ElastiCache.2",
         High,
-        ("Caches get new minor versions", "these have the fixes for known weaknesses", "set `auto_minor_upgrade: true`"),
+        ("Caches get new minor versions", "these have the fixes for known vulnerabilities", "set `auto_minor_upgrade: true`"),
         upgrades,
     ),
     Control::new(
@@ -27,7 +27,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "A replica takes over when the primary fails",
-            "with the only node the cache and all that is in it is gone",
+            "if the only node fails, the cache and its contents are lost",
             "set `replicas: 1` or more, which costs another node",
         ),
         |view| groups(view, |g| g.automatic_failover == Some(true), "it has no automatic failover", Some(("replicas", 1.into()))),
@@ -38,7 +38,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Caches are encrypted at rest",
-            "disks and snapshots can be read otherwise by whoever gets them",
+            "unencrypted disks and snapshots can be read by anyone who obtains them",
             "set `at_rest_encryption: true`; an existing cache is replaced by that",
         ),
         |view| {
@@ -55,7 +55,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Caches are encrypted in transit",
-            "what is in the cache goes over the network in plain text otherwise",
+            "without it, data is sent unencrypted",
             "set `transit_encryption: required`",
         ),
         |view| {
@@ -68,7 +68,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Redis before 6.0 asks for a password",
-            "everybody in the network can read and empty the cache otherwise",
+            "without one, anyone in the network can read and empty the cache",
             "use a newer version: `engine: valkey`",
         ),
         |view| groups(view, |g| !is_old(g), "it is older than 6.0", None),

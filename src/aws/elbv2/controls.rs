@@ -35,7 +35,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "ELB.1",
         Medium,
-        ("HTTP is redirected to HTTPS", "what is served over HTTP can be read and changed on its way", HTTPS),
+        ("HTTP is redirected to HTTPS", "what is served over HTTP can be read and changed in transit", HTTPS),
         plain,
     ),
     Control::new(
@@ -43,7 +43,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Headers that are not valid are dropped",
-            "such headers are how requests are smuggled past the balancer",
+            "request smuggling uses such headers",
             "set the attribute to `true`",
         ),
         |view| attribute(view, DROP_INVALID, |value| value == Some("true"), "true"),
@@ -53,7 +53,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Access logs are written",
-            "without them nobody can tell afterwards who asked for what",
+            "without logs, it cannot be reconstructed who sent which requests",
             "give the balancer a bucket for its logs: the attributes `access_logs.s3.enabled` and `access_logs.s3.bucket`",
         ),
         unlogged,
@@ -63,7 +63,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "The balancer is protected from deletion",
-            "a balancer that is deleted takes its address with it",
+            "the balancer's address is lost when it is deleted",
             "set `deletion_protection: true`",
         ),
         |view| attribute(view, PROTECTION, |value| value == Some("true"), "true"),
@@ -74,7 +74,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Ambiguous requests are not passed on",
-            "two servers that read one request differently let an attacker answer for another user",
+            "two servers that read one request differently let an attacker hijack another user's requests",
             "set the attribute to `defensive`, which is AWS's default, or to `strictest`",
         ),
         |view| attribute(view, DESYNC, |value| matches!(value, None | Some("defensive" | "strictest")), "defensive"),
@@ -84,7 +84,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "The balancer is in two zones at least",
-            "with the only zone everything behind the balancer is gone",
+            "if the only zone fails, everything behind the balancer is unavailable",
             "give it subnets in another zone: `network: { zones: 2 }`",
         ),
         one_zone,
@@ -94,7 +94,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "A firewall (WAF) is before the balancer",
-            "known attacks reach the application otherwise",
+            "without it, known attacks reach the application",
             "add the section `firewall`, with `before: [load_balancer]`",
         ),
         no_firewall::<LoadBalancer>,
@@ -105,7 +105,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "HTTPS has one of AWS's recommended policies",
-            "older ciphers have no forward secrecy: who gets the key reads what was recorded",
+            "older ciphers have no forward secrecy: recorded traffic can be decrypted with a stolen key",
             "set `ssl_policy: ELBSecurityPolicy-TLS13-1-2-Res-2021-06`, or a newer one that AWS recommends",
         ),
         old_tls,
@@ -115,8 +115,8 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Every listener has HTTPS",
-            "also a redirect is a first request in plain text, which can be answered by someone else",
-            "remove the listener at port 80; people then have to type `https://`",
+            "even a redirect begins with a request in plain text, which an attacker can answer",
+            "remove the listener at port 80; users then have to type `https://`",
         ),
         not_tls,
     )
@@ -124,14 +124,14 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "ELB.21",
         Medium,
-        ("Health checks use HTTPS", "the way to the targets is in plain text, inside of the network", END_TO_END),
+        ("Health checks use HTTPS", "traffic to the targets is unencrypted inside the network", END_TO_END),
         plain_health,
     )
     .extra(),
     Control::new(
         "ELB.22",
         Medium,
-        ("Targets are reached by TLS", "the way to the targets is in plain text, inside of the network", END_TO_END),
+        ("Targets are reached by TLS", "traffic to the targets is unencrypted inside the network", END_TO_END),
         plain_targets,
     )
     .extra(),

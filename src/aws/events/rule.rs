@@ -78,7 +78,7 @@ pub struct Target {
     /// The function that is called: its ARN. Left out: it is a `topic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub function: Option<Ref<Function>>,
-    /// The topic that is told: its ARN. Its policy must let `events.amazonaws.com` publish, without any condition. Left out: it is a
+    /// The topic that is notified: its ARN. Its policy must let `events.amazonaws.com` publish, without any condition. Left out: it is a
     /// `function`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Ref<Topic>>,

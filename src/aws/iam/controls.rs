@@ -17,7 +17,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "No policy allows everything",
-            "whoever gets these rights has the account, and so has every program that runs with them",
+            "these permissions amount to full control of the account, for every program that runs with them",
             "list the actions and resources that are needed",
         ),
         administrators,
@@ -26,8 +26,8 @@ pub(super) static CONTROLS: &[Control] = &[
         "IAM.2",
         Low,
         (
-            "Users have their rights through groups",
-            "rights of single people are forgotten when their work changes",
+            "Users have their permissions through groups",
+            "permissions of single users are forgotten when their work changes",
             "put the policy into a group, and the user into that",
         ),
         direct,
@@ -48,7 +48,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "No inline policy allows decryption with every key",
-            "keys divide data only between those who may use different ones",
+            "keys separate data only if each can be used by different principals only",
             "name the ARNs of the keys in `resources`",
         ),
         |view| inline(view, |policy| policies::decrypts_all(policy).then(|| "it allows decryption with every key".to_owned())),

@@ -10,7 +10,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "KMS.4",
         Medium,
-        ("Keys are rotated", "the longer a key is used, the more it opens when it gets out", "set `rotation: true`"),
+        ("Keys are rotated", "the longer a key is used, the more data is exposed if it leaks", "set `rotation: true`"),
         unrotated,
     )
     .other(),
@@ -18,8 +18,8 @@ pub(super) static CONTROLS: &[Control] = &[
         "KMS.5",
         Critical,
         (
-            "Nobody can use a key without credentials of a named account",
-            "everybody can then decrypt what the key protects",
+            "No anonymous use of keys",
+            "anyone can then decrypt what the key protects",
             "name the accounts, roles or services in the key's policy",
         ),
         public,

@@ -35,7 +35,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Functions have a runtime that AWS keeps up to date",
-            "known weaknesses of an old runtime are not fixed any more",
+            "known vulnerabilities of an old runtime are no longer fixed",
             "set a newer `runtime`",
         ),
         old,
@@ -45,7 +45,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Low,
         (
             "Functions are in a network of the account",
-            "nothing but their role limits what they can reach otherwise",
+            "without one, only their role limits what they can reach",
             "make this an exception: functions of a stack call AWS only",
         ),
         |view| {

@@ -13,7 +13,7 @@ pub(super) static CONTROLS: &[Control] = &[Control::new(
     Medium,
     (
         "Logs are kept for a year at least",
-        "what happened is often looked into only months later",
+        "incidents are often investigated only months later",
         "set `retention: 365d` or more",
     ),
     short,

@@ -24,7 +24,7 @@ pub struct QueryDefinition {
     /// The query, in the language of Logs Insights.
     #[schemars(length(min = 1))]
     pub query: String,
-    /// The names of the log groups that it is about. Left out: whoever runs it chooses them.
+    /// The names of the log groups that it is about. Left out: they are chosen when it is run.
     #[serde(default)]
     pub groups: Vec<String>,
 }

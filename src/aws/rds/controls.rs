@@ -15,11 +15,11 @@ const BACKUP_DAYS: i32 = 7;
 /// The names that AWS gives master users (RDS.25).
 const DEFAULT_USERS: [&str; 4] = ["admin", "postgres", "root", "administrator"];
 
-const EVENTS: &str = "nobody is told otherwise when a database fails over, fills up or is changed";
+const EVENTS: &str = "without it, failovers, full disks and changes go unnoticed";
 const SUBSCRIBE: &str = "add the section `alarms` with an address: it subscribes to what RDS reports of databases";
 const CLASSIC: &str =
     "subscribe with an `rds.event_subscription`, or make this an exception: databases in a VPC have no such groups";
-const TLS: &str = "passwords and data go over the network in plain text otherwise";
+const TLS: &str = "without it, passwords and data are sent unencrypted";
 const FORCE: &str = "set the parameter, which databases of the section `databases` have by themselves";
 
 pub(super) static CONTROLS: &[Control] = &[
@@ -28,7 +28,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Critical,
         (
             "Databases have no public address",
-            "a database that can be reached from the internet is a matter of its password alone",
+            "only its password protects a database that can be reached from the internet",
             "set `publicly_accessible: false`",
         ),
         public,
@@ -38,7 +38,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Databases are encrypted at rest",
-            "disks, backups and snapshots can be read otherwise by whoever gets them",
+            "unencrypted disks, backups and snapshots can be read by anyone who obtains them",
             "set `encrypted: true`; an existing database is replaced by that, with its data",
         ),
         |view| flag(view, "encrypted", |db| db.source.is_some() && db.encrypted.is_none() || db.encrypted == Some(true), true),
@@ -48,7 +48,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Databases have a standby in another zone",
-            "without one a zone that fails takes the database with it until it is restored by hand",
+            "without one, the database is down with its zone until it is restored by hand",
             "set `multi_az: true`, which doubles the price of the instance",
         ),
         |view| flag(view, "multi_az", |db| db.multi_az == Some(true), true),
@@ -59,7 +59,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Low,
         (
             "Databases have enhanced monitoring",
-            "AWS's usual figures are of the instance from outside, once a minute",
+            "AWS's standard metrics show the instance from outside, once a minute",
             "make this an exception: the kind has no `monitoring_interval`",
         ),
         |view| unset(view, "monitoring_interval", "it has no enhanced monitoring"),
@@ -81,7 +81,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Databases send their logs to CloudWatch Logs",
-            "logs that stay in the database are gone with it, and nobody is told of what is in them",
+            "logs kept only in the database are lost with it and cannot be alarmed on",
             "list the engine's logs in `logs`; MySQL and MariaDB need parameters for `general`, `slowquery` and `audit`",
         ),
         logs,
@@ -91,7 +91,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Databases accept IAM's credentials",
-            "passwords are shared and last; credentials of IAM are of one person and expire",
+            "passwords are shared and do not expire; IAM credentials are personal and expire",
             "make this an exception: the kind has no IAM authentication",
         ),
         |view| unset(view, "iam_authentication", "it accepts passwords only"),
@@ -102,7 +102,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Backups are kept for a week at least",
-            "a mistake that is noticed after a weekend cannot be undone otherwise",
+            "with less, a mistake that is noticed after a weekend cannot be undone",
             "set `backups: 7d` or more",
         ),
         backups,
@@ -110,7 +110,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "RDS.13",
         High,
-        ("Databases get new minor versions", "these have the fixes for known weaknesses", "set `minor_upgrades: true`"),
+        ("Databases get new minor versions", "these have the fixes for known vulnerabilities", "set `minor_upgrades: true`"),
         |view| flag(view, "auto_minor_upgrade", |db| db.auto_minor_upgrade != Some(false), true),
     ),
     Control::new(
@@ -118,7 +118,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Low,
         (
             "Snapshots get the tags of their database",
-            "nobody can tell otherwise whose a snapshot is, nor who pays for it",
+            "without tags, the owner and cost centre of a snapshot are unknown",
             "set `copy_tags: true`",
         ),
         |view| flag(view, "copy_tags", |db| db.copy_tags == Some(true), true),
@@ -133,11 +133,11 @@ pub(super) static CONTROLS: &[Control] = &[
         ),
         incomplete,
     ),
-    Control::new("RDS.21", Low, ("Somebody is told of changed parameters", EVENTS, SUBSCRIBE), |view| {
+    Control::new("RDS.21", Low, ("Changes of parameters are reported", EVENTS, SUBSCRIBE), |view| {
         subscriptions(view, GROUPS, &["configuration change"])
     })
     .extra(),
-    Control::new("RDS.22", Low, ("Somebody is told of changed security groups", EVENTS, CLASSIC), |view| {
+    Control::new("RDS.22", Low, ("Changes of security groups are reported", EVENTS, CLASSIC), |view| {
         subscriptions(view, "db-security-group", &["configuration change", "failure"])
     })
     .extra(),
@@ -157,7 +157,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "The master user has a name of its own",
-            "a name that everybody knows is half of what is to be guessed",
+            "a well-known name is half of what an attacker has to guess",
             "set another `user`; only a new database gets it",
         ),
         user,
@@ -167,7 +167,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Databases are in a plan of AWS Backup",
-            "automated backups go with the database and its account",
+            "automated backups are lost with the database or its account",
             "add the database to a backup plan",
         ),
         |view| {
@@ -185,7 +185,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "PostgreSQL sends its log to CloudWatch Logs",
-            "a log that stays in the database is gone with it",
+            "a log kept only in the database is lost with it",
             "add `postgresql` to `logs`",
         ),
         |view| missing_logs(view, &["postgres"], &["postgresql"]),
@@ -201,7 +201,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "MariaDB sends its logs to CloudWatch Logs",
-            "logs that stay in the database are gone with it",
+            "logs kept only in the database are lost with it",
             "list `audit`, `error`, `general` and `slowquery` in `logs`",
         ),
         |view| missing_logs(view, &["mariadb"], &["audit", "error", "general", "slowquery"]),
@@ -214,7 +214,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "Databases are in subnets without a route to the internet",
-            "a security group is then not all that is between the database and everybody",
+            "then a security group is not the database's only protection from the internet",
             "use subnets whose route table has no route to an internet gateway",
         ),
         reachable,
@@ -283,7 +283,7 @@ fn backups(view: &View) -> Result<Vec<Breach>> {
         .collect())
 }
 
-/// What AWS wants to be told of a database.
+/// What AWS wants to be reported about a database.
 const CATEGORIES: [&str; 3] = ["maintenance", "configuration change", "failure"];
 
 fn tells(subscription: &EventSubscription, categories: &[&str]) -> bool {
@@ -295,13 +295,13 @@ fn tells(subscription: &EventSubscription, categories: &[&str]) -> bool {
 fn incomplete(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<EventSubscription>()?.into_iter();
     let wrong = all.filter(|(_, one)| one.source_type == INSTANCES && !tells(one, &CATEGORIES));
-    Ok(wrong.map(|(key, _)| Breach::new(key, "it does not tell of maintenance, changes and failures")).collect())
+    Ok(wrong.map(|(key, _)| Breach::new(key, "it does not report maintenance, changes and failures")).collect())
 }
 
 fn subscriptions(view: &View, of: &str, categories: &[&str]) -> Result<Vec<Breach>> {
     let all = view.all::<EventSubscription>()?;
     let subscribed = all.iter().any(|(_, one)| one.source_type == of && tells(one, categories));
-    if subscribed { Ok(Vec::new()) } else { every(view, "no event subscription tells anybody") }
+    if subscribed { Ok(Vec::new()) } else { every(view, "no event subscription reports it") }
 }
 
 fn port(view: &View) -> Result<Vec<Breach>> {

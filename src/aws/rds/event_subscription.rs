@@ -23,23 +23,23 @@ pub const GROUPS: &str = "db-parameter-group";
 const SOURCES: &[&str] =
     &[INSTANCES, GROUPS, "db-cluster", "db-security-group", "db-snapshot", "db-cluster-snapshot", "db-proxy"];
 
-/// A subscription to events of RDS: a topic is told when a database fails, fills up, is changed or is maintained. An account has 20 in a
+/// A subscription to events of RDS: a topic is notified when a database fails, fills up, is changed or is maintained. An account has 20 in a
 /// region.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventSubscription {
-    /// The topic that is told. It must not be encrypted, and its policy must let `events.rds.amazonaws.com` publish.
+    /// The topic that is notified. It must not be encrypted, and its policy must let `events.rds.amazonaws.com` publish.
     pub topic: Ref<Topic>,
     /// What has the events: `db-instance`, `db-parameter-group`, `db-cluster`, `db-security-group`, `db-snapshot`,
     /// `db-cluster-snapshot` or `db-proxy`. It cannot be changed.
     pub source_type: String,
-    /// The identifiers of those whose events are told. Left out: all of the account and region.
+    /// The identifiers of those whose events are reported. Left out: all of the account and region.
     #[serde(default)]
     pub sources: Vec<String>,
     /// The categories of events, at least one: `failure`, `low storage` …
     /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html>).
     pub categories: Vec<String>,
-    /// Whether anyone is told at all. Left out: it is so for a new one, else unchanged.
+    /// Whether notifications are sent. Left out: they are for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Tags to set. Other tags of the object stay.
@@ -56,7 +56,7 @@ fn source(kind: &str, id: &str) -> String {
     }
 }
 
-/// Returns whether it tells anyone
+/// Checks whether it sends notifications
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_EventSubscription.html>).
 fn readiness(found: &Found) -> Readiness {
     let impaired = |status: &str, advice: &str| {

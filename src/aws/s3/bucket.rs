@@ -68,7 +68,7 @@ pub struct Bucket {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectLock {
-    /// `GOVERNANCE`: only those who may bypass it can delete a version before its time. `COMPLIANCE`: nobody can.
+    /// `GOVERNANCE`: only those who may bypass it can delete a version before its time. `COMPLIANCE`: no one can.
     pub mode: String,
     /// The days for which a version is kept, from when it was written.
     pub days: i32,
@@ -233,7 +233,7 @@ impl Bucket {
 fn locks(desired: &Value) -> Option<Effect> {
     let lock = desired.get("object_lock").filter(|lock| lock["mode"] == "COMPLIANCE")?;
     let days = crate::aws::states::days(lock["days"].as_u64().unwrap_or_default());
-    let words = format!("nobody can delete what is written into it for {days}, AWS included, nor the bucket meanwhile");
+    let words = format!("no one can delete what is written into it for {days}, AWS included, nor the bucket meanwhile");
     Some(Effect::new(Impact::CannotBeUndone, words).with_consent())
 }
 

@@ -16,28 +16,28 @@ pub(super) static CONTROLS: &[Control] = &[
         "S3.2",
         Critical,
         (
-            "Nobody can read a bucket without credentials",
-            "what is in the bucket is then public, and is found",
+            "No anonymous read access to buckets",
+            "the bucket's contents are then public, and will be found",
             "set `block_public_access: true`, or name who may read in the policy",
         ),
-        |view| public(view, &["Get", "List"], "everybody can read it"),
+        |view| public(view, &["Get", "List"], "anyone can read it"),
     ),
     Control::new(
         "S3.3",
         Critical,
         (
-            "Nobody can write to a bucket without credentials",
-            "everybody can then replace what others trust, and fill the bucket at your cost",
+            "No anonymous write access to buckets",
+            "anyone can then replace what others trust, and fill the bucket at your cost",
             "set `block_public_access: true`, or name who may write in the policy",
         ),
-        |view| public(view, &["Put", "Delete", "Abort"], "everybody can write to it"),
+        |view| public(view, &["Put", "Delete", "Abort"], "anyone can write to it"),
     ),
     Control::new(
         "S3.5",
         Medium,
         (
             "Buckets refuse requests without TLS",
-            "what is in them goes over the network in plain text otherwise",
+            "without it, data is sent unencrypted",
             "add an `s3.bucket_policy` that denies all actions when `aws:SecureTransport` is `false`",
         ),
         no_tls,
@@ -47,7 +47,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "No other account can change who may use a bucket",
-            "whoever gets into that account can then open yours",
+            "anyone with access to that account can then open your buckets",
             "remove these actions from the statement for the other account",
         ),
         others,
@@ -57,7 +57,7 @@ pub(super) static CONTROLS: &[Control] = &[
         High,
         (
             "Buckets block public access",
-            "one wrong policy or ACL makes a bucket public otherwise",
+            "without it, one wrong policy or ACL makes a bucket public",
             "set `block_public_access: true`",
         ),
         |view| {
@@ -74,7 +74,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Access to buckets is logged",
-            "without a log nobody can tell afterwards who read what",
+            "without logs, it cannot be reconstructed who read what",
             "turn on server access logs of the bucket; the bucket with the logs itself is an exception",
         ),
         unlogged,
@@ -84,7 +84,7 @@ pub(super) static CONTROLS: &[Control] = &[
         "S3.10",
         Medium,
         (
-            "Old versions of objects are deleted some day",
+            "Old versions of objects are deleted eventually",
             "a bucket with versions only grows",
             "add a rule with `expire_versions_after` to `lifecycle`",
         ),
@@ -96,7 +96,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Objects have no access lists of their own",
-            "an access list opens one object, and nobody sees it in the policy",
+            "an access list opens one object, and the policy does not show it",
             "set `ownership: BucketOwnerEnforced`",
         ),
         |view| {
@@ -120,7 +120,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Low,
         (
             "Buckets keep old versions of objects",
-            "what is overwritten or deleted by mistake is gone otherwise",
+            "without them, what is overwritten or deleted by mistake is lost",
             "set `versioning: true`",
         ),
         |view| buckets(view, |b| b.versioning == Some(true), "it keeps no versions", Some(("versioning", true.into()))),
@@ -131,7 +131,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Buckets are encrypted with a key of KMS",
-            "who may read the bucket may read its contents: no key stands between them",
+            "anyone who may read the bucket can read its contents: no key's policy limits it",
             "set `encryption: { algorithm: aws:kms }`",
         ),
         |view| {
@@ -194,5 +194,5 @@ fn others(view: &View) -> Result<Vec<Breach>> {
 
 fn unlogged(view: &View) -> Result<Vec<Breach>> {
     let all = view.raw("s3.bucket").filter(|bucket| bucket.fields["logging"].is_null());
-    Ok(all.map(|bucket| Breach::new(&bucket.key, "nobody logs who reads it")).collect())
+    Ok(all.map(|bucket| Breach::new(&bucket.key, "access to it is not logged")).collect())
 }

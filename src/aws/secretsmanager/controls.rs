@@ -14,7 +14,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Secrets are rotated",
-            "a password that never changes is known to everybody who ever had it",
+            "a password that never changes remains known to everyone who has ever had it",
             "set `password: { rotate: 7d }`; a database with replicas cannot have that",
         ),
         never,
@@ -24,7 +24,7 @@ pub(super) static CONTROLS: &[Control] = &[
         Medium,
         (
             "Secrets are rotated every 90 days at least",
-            "a password that got out opens the database until it changes",
+            "a leaked password gives access to the database until it changes",
             "set `password: { rotate: 90d }` or less",
         ),
         rarely,

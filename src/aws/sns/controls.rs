@@ -9,7 +9,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "SNS.1",
         Medium,
-        ("Topics are encrypted with a key of KMS", "messages lie on disks until they are delivered", "set `kms_key`"),
+        ("Topics are encrypted with a key of KMS", "messages are stored on disks until they are delivered", "set `kms_key`"),
         plain,
     )
     .other(),
@@ -17,8 +17,8 @@ pub(super) static CONTROLS: &[Control] = &[
         "SNS.4",
         High,
         (
-            "Nobody can publish or subscribe without credentials of a named account",
-            "everybody can then read the messages, and send some of their own",
+            "No anonymous publishing or subscribing",
+            "anyone can then read the messages and send their own",
             "name the accounts or services in the topic's policy",
         ),
         public,

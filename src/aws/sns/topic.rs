@@ -22,14 +22,14 @@ use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Resu
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
 const NAME: usize = 256;
 
-/// A topic: each message that is published to it goes to all its subscribers.
+/// A topic: each message that is published to it is delivered to all its subscribers.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {
     /// Whether it is a FIFO topic, which keeps messages in order. It cannot be changed. Left out: a standard topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fifo: Option<bool>,
-    /// Whether a FIFO topic tells messages apart by their contents, where the publisher gives no deduplication id. Only with `fifo`.
+    /// Whether a FIFO topic distinguishes messages by their contents, where the publisher gives no deduplication id. Only with `fifo`.
     /// Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_based_deduplication: Option<bool>,

@@ -9,15 +9,15 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "SQS.1",
         Medium,
-        ("Queues are encrypted at rest", "messages lie on disks until they are received", "set `sse: true`, or `kms_key`"),
+        ("Queues are encrypted at rest", "messages are stored on disks until they are received", "set `sse: true`, or `kms_key`"),
         plain,
     ),
     Control::new(
         "SQS.3",
         High,
         (
-            "Nobody can send or receive without credentials of a named account",
-            "everybody can then read the messages, and send some of their own",
+            "No anonymous sending or receiving",
+            "anyone can then read the messages and send their own",
             "name the accounts or services in the queue's policy",
         ),
         public,

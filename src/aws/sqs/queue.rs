@@ -28,7 +28,7 @@ pub struct Queue {
     /// Whether it is a FIFO queue, which keeps messages in order. It cannot be changed. Left out: a standard queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fifo: Option<bool>,
-    /// Whether a FIFO queue tells messages apart by their contents, where the sender gives no deduplication id. Only with `fifo`. Left
+    /// Whether a FIFO queue distinguishes messages by their contents, where the sender gives no deduplication id. Only with `fifo`. Left
     /// out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_based_deduplication: Option<bool>,
@@ -52,7 +52,7 @@ pub struct Queue {
     /// one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter_queue: Option<Ref<Queue>>,
-    /// How often a message is received before it goes to `dead_letter_queue`, 1 to 1000. Left out: there is no such queue, or
+    /// How often a message is received before it moves to `dead_letter_queue`, 1 to 1000. Left out: there is no such queue, or
     /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_receives: Option<i32>,

@@ -21,8 +21,8 @@ const AT_ONCE: usize = 3;
 /// Where the request of a deletion is kept for those who wait for it.
 const DELETION: &str = "sso.deletion";
 
-/// A permission set of a user or a group in the stack's account. Another of the stack's permission sets in this account, whoever
-/// assigned it, is deleted; those in other accounts are left alone.
+/// A permission set of a user or a group in the stack's account. Another of the stack's permission sets in this account,
+/// no matter who assigned it, is deleted; those in other accounts are left alone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {

@@ -13,7 +13,7 @@ use super::super::values::{Duration, Wrong};
 
 /// The word for an alarm that is not wanted.
 pub const OFF: &str = "off";
-/// The word for what is told without a threshold.
+/// The word for what is reported without a threshold.
 const ON: &str = "on";
 
 /// The value beyond which an alarm goes off, or that it is not wanted.
@@ -52,7 +52,7 @@ pub struct Count(pub(super) f64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Time(pub(super) f64);
 
-/// What has no threshold: it is told, or not.
+/// What has no threshold: it is reported, or not.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Switch(pub(super) f64);
 

@@ -8,7 +8,7 @@ use crate::suggest;
 const DAY: f64 = 86_400.0;
 
 /// Checks that topics are where alarms can reach them, and that a certificate's time is in days, as CloudWatch has it; warns of
-/// a production environment whose alarms tell nobody.
+/// a production environment whose alarms notify no one.
 pub(super) fn alarms(checks: &mut Checks<'_>) {
     let Some(alarms) = &checks.stack.alarms else { return };
     for (at, topic) in alarms.topics.iter().enumerate() {

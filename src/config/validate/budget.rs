@@ -11,7 +11,7 @@ use super::Checks;
 const NOTIFICATIONS: usize = 5;
 const ADDRESSES: usize = 10;
 
-/// Checks that the thresholds fit into a budget, and that someone can be told.
+/// Checks that the thresholds fit into a budget, and that it has a recipient.
 pub(super) fn budget(checks: &mut Checks<'_>) {
     let Some(budget) = &checks.stack.budget else { return };
     let alarms = checks.stack.alarms.as_ref();
