@@ -168,12 +168,12 @@ pub fn expand(graph: &mut Graph, stack: &Stack, topic: Option<&Ref<Topic>>, fact
     Ok(())
 }
 
-/// Returns a note where nobody is told that the emergency role is assumed.
+/// Returns a note where no one is notified that the emergency role is assumed.
 pub fn notes(graph: &Graph) -> Option<String> {
     let has = |kind: &str| graph.get(&Key::new(kind, BREAK_GLASS)).is_some_and(|node| node.origin == BREAK_GLASS_ORIGIN);
     let is_heard = graph.nodes().any(|node| node.key.kind == Subscription::KIND && node.origin == "alarms");
     (has(Role::KIND) && !(has(EventRule::KIND) && is_heard)).then(|| {
-        "Nobody is told when the role of `access.break_glass` is assumed: `alarms` names nobody. Add \
+        "No notification is sent when the role of `access.break_glass` is assumed: `alarms` has no recipient. Add \
          `alarms: { email: [ADDRESS] }`."
             .to_owned()
     })

@@ -25,7 +25,7 @@ use crate::engine::token;
 use crate::engine::{Error, Graph, Key, Ref, Resource};
 
 /// What AWS shows of the role and of the function. Another text would be a change of every stack that has them.
-const DESCRIPTION: &str = "Deploys services anew when the password that they use was made anew";
+const DESCRIPTION: &str = "Redeploys services after their database password is rotated";
 /// What redeploys services.
 const CODE: &str = include_str!("restart.py");
 /// What its parts are called: no service can be called so.
@@ -130,7 +130,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, keys: &Keys, facts: &Facts<'_>) 
             pattern: pattern(&one.secret),
             schedule: String::new(),
             enabled: Some(true),
-            description: Some(format!("The password of {} was made anew", one.what)),
+            description: Some(format!("The password of {} was rotated", one.what)),
             targets: [("restart".to_owned(), target)].into(),
             tags: Tags::new(),
         };

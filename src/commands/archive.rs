@@ -29,10 +29,10 @@ pub enum Command {
     List(List),
     /// Have S3 make copies of archived objects that can be read for some days
     ///
-    /// KEY is the name of an export, or what the keys of its objects begin with. Shows hours and price first, and asks. Objects for which
+    /// KEY is the name of an export, or what the keys of its objects begin with. Shows hours and price first, and asks for confirmation. Objects for which
     /// S3 is making a copy already are left.
     Restore(Restore),
-    /// Check that everything is there that the manifests list: sizes, and checksums where S3 keeps them
+    /// Check that everything that the manifests list exists: sizes, and checksums where S3 keeps them
     ///
     /// Nothing is read from archives, and nothing is charged but the questions. Exits with 1 when something is missing or differs.
     Verify(Verify),

@@ -48,7 +48,7 @@ pub struct Arguments {
     /// Ask about so many days before today
     #[arg(long, value_name = "DAYS", requires = "actual", conflicts_with = "month", value_parser = clap::value_parser!(u32).range(1..=400))]
     days: Option<u32>,
-    /// Write the edits, or ask Cost Explorer, without asking
+    /// Write the edits, or ask Cost Explorer, without confirmation
     #[arg(long, requires = "asking")]
     yes: bool,
     /// Output format

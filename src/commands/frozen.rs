@@ -150,7 +150,7 @@ async fn prune(arguments: Prune, color: Color) -> Result {
         found.retain(|one| one.taken().is_some_and(is_older));
     }
     if found.is_empty() {
-        ui::err(&ui::note(&format!("No snapshot or image of `{}` is there to delete.", arguments.what), &look))?;
+        ui::err(&ui::note(&format!("No snapshot or image of `{}` exists.", arguments.what), &look))?;
         return Ok(Exit::Ok);
     }
     ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;

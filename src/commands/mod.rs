@@ -118,14 +118,14 @@ enum Command {
     Clone(clone::Arguments),
     Freeze(freeze::Arguments),
     Thaw(thaw::Arguments),
-    /// The snapshots of frozen environments
+    /// List or delete frozen snapshots
     #[command(subcommand)]
     Frozen(frozen::Command),
     History(history::Arguments),
     Rollback(rollback::Arguments),
     Restore(Box<restore::Arguments>),
     Failover(Box<failover::Arguments>),
-    /// The second region, and whether its objectives can hold
+    /// Check or prepare the second region
     #[command(subcommand)]
     Recovery(recovery::Command),
     Pause(pause::Arguments),
@@ -145,11 +145,11 @@ enum Command {
     #[command(subcommand)]
     Assets(assets::Command),
     Invalidate(invalidate::Arguments),
-    /// What the archive has, and how it is read again
+    /// List, restore and verify archived data
     #[command(subcommand)]
     Archive(archive::Command),
     Access(access::Arguments),
-    /// What the firewall counts and blocks
+    /// Report what the firewall counts and blocks
     #[command(subcommand)]
     Firewall(firewall::Command),
     Load(load::Arguments),

@@ -115,7 +115,7 @@ async fn update(update: Update, color: Color) -> Result {
         // Someone between can answer the same, and what was known would be lost.
         if !missing.is_empty() && prices::is_written(&folder, &region) {
             return Err(Stop::refused(
-                format!("nothing was changed: {} cannot be read, and older prices of {region} are there", missing.join(", ")),
+                format!("nothing was changed: {} cannot be read, and older prices of {region} exist", missing.join(", ")),
                 format!("try again later, or remove the prices of {region} from `{}` first", folder.display()),
             ));
         }

@@ -226,7 +226,7 @@ impl One {
         let spent = session.hear(budgets::spent(&session.to(stack, env).cx, BUDGET)).await?;
         if spent.is_none() {
             session.say(&format!(
-                "`{stack}/{env}` has a budget that AWS does not tell: it does not exist, or this identity may not read it."
+                "The budget of `{stack}/{env}` cannot be read: it does not exist, or this identity may not read it."
             ))?;
         }
         Ok(spent)

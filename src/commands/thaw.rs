@@ -12,11 +12,11 @@ use super::stop::{Exit, Result, Stop};
 use crate::config::{self, environment, frozen, joined};
 use crate::ui::{self, Color, Look};
 
-/// Bring up a frozen environment
+/// Create an environment from a frozen file
 ///
 /// FROZEN is a file that `stack freeze` wrote. The new environment is described beside it (`production.frozen.rehearsal.yaml`), and every
 /// command works on it with `--env`. Its databases begin with the frozen snapshots, encrypted with keys and with passwords of its own;
-/// `clone.sanitize` runs before any service starts. What AWS does not have any more (an engine version, an image, a snapshot) is told
+/// `clone.sanitize` runs before any service starts. What AWS no longer has (an engine version, an image, a snapshot) is listed
 /// before anything is created. With `--region` it is brought up in another region than it was frozen in, and the snapshots are copied
 /// there. The same command continues a thaw that was interrupted.
 #[derive(Args, Debug)]

@@ -23,7 +23,7 @@ use crate::ui::{self, Color, Look};
 /// Show the figures of every part, live
 ///
 /// Of every part of the file that exists, what CloudWatch knows: requests, errors, times, CPU, memory, connections, storage, queues. The
-/// last 60 minutes are a curve of a value a minute. What nobody reported is `–`, not 0. The same figures are on the dashboard that
+/// last 60 minutes are a curve of a value a minute. Missing values are shown as `–`, not 0. The same figures are on the dashboard that
 /// `dashboard: true` in the file makes.
 ///
 /// On a terminal they are shown until `q` or Ctrl-C; elsewhere, and with `--once`, once as a table. CloudWatch charges each question

@@ -16,10 +16,10 @@ use crate::prices::Sum;
 use crate::ui::usage::{Figure, Used};
 use crate::ui::{self, Color, Look};
 
-/// Measure what `usage` in the file assumes, by what CloudWatch knows of this environment
+/// Compare the `usage` assumptions with CloudWatch's metrics
 ///
 /// Of the environment's own load balancer, distribution, NAT gateways, log groups, buckets, queues, topics and functions: what they have
-/// used in the last 30 days, as a month of 730 hours, beside what the file has, and the monthly price with either. What no metric tells is
+/// used in the last 30 days, as a month of 730 hours, beside what the file has, and the monthly price with either. What no metric measures is
 /// named and stays as it is.
 ///
 /// CloudWatch charges each question by the number of metrics, about a cent for a thousand of them.
@@ -35,7 +35,7 @@ pub struct Arguments {
     /// Write what was measured into the file, after showing it and asking
     #[arg(long, conflicts_with = "format")]
     write: bool,
-    /// Write it without asking
+    /// Write it without confirmation
     #[arg(long, requires = "write")]
     yes: bool,
     /// Output format

@@ -122,7 +122,7 @@ impl Request {
         }
         for (name, value) in &mut self.headers {
             if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
-                return Err(format!("`{name}` cannot be set: it decides where the request goes"));
+                return Err(format!("`{name}` cannot be set: it decides where the request is sent"));
             }
             *value = filled(value, variable)?;
         }
@@ -186,7 +186,7 @@ mod tests {
         assert!(wrong(json!({"path": "http://other.example/"})).contains("is no path"));
         assert!(wrong(json!({"path": "/", "method": "get"})).contains("is no method"));
         assert!(wrong(json!({"path": "/", "weight": 0})).contains("`weight` is 0"));
-        assert!(wrong(json!({"path": "/", "headers": {"host": "other.example"}})).contains("where the request goes"));
+        assert!(wrong(json!({"path": "/", "headers": {"host": "other.example"}})).contains("where the request is sent"));
         assert!(wrong(json!({"path": "/", "body": "${NONE}"})).contains("`NONE` is not set"));
         assert!(wrong(json!({"path": "/", "body": "${TOKEN"})).contains("without `}`"));
         assert!(wrong(json!({"path": "/", "expect": [99]})).contains("no status"));

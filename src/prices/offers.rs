@@ -290,7 +290,7 @@ fn whole(rows: Vec<(Row, bool)>) -> Result<Vec<Row>, String> {
     let mut reached = Decimal::ZERO;
     for (at, row) in out.iter().enumerate() {
         if row.from != reached {
-            return Err(format!("nothing is told of what lies below {}", row.from));
+            return Err(format!("the price list has no tier below {}", row.from));
         }
         match row.to {
             Some(to) => reached = to,
@@ -464,7 +464,7 @@ mod tests {
         assert_eq!((two.rows.len(), two.unclear), (0, vec!["AWSELB alb: it has two prices, 1 and 2".to_owned()]));
         assert_eq!(two.missing, ["LCUUsage"]);
         let hole = of(&[line(usage, ALB, ["0", "10"], "1", HERE), line(usage, ALB, ["20", "Inf"], "2", HERE)]);
-        assert_eq!((hole.rows.len(), hole.unclear[0].as_str()), (0, "AWSELB alb: nothing is told of what lies below 20"));
+        assert_eq!((hole.rows.len(), hole.unclear[0].as_str()), (0, "AWSELB alb: the price list has no tier below 20"));
         let odd = of(&[line(usage, ALB, ALL, "free", HERE)]);
         assert_eq!((odd.rows.len(), odd.unclear.len()), (0, 1));
         let same = of(&[line(usage, ALB, ALL, "1", HERE), line(usage, ALB, ALL, "1", HERE)]);

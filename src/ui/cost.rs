@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::prices::{Bill, Billed, Decimal, HOURS, Hours, Line, Sum, Usage};
 
 use super::plan::{escaped, finish};
-use super::price::SumJson;
+use super::price::{SumJson, unpriced};
 use super::style::{Look, STRONG, clean, count, wrap};
 use super::table::{Tone, toned_table};
 
@@ -84,7 +84,7 @@ impl Standby {
         let (region, sum) = (&self.bill.region, self.bill.sum());
         if !self.bill.has_table {
             return vec![format!(
-                "The standby in {region} is in no sum: no price is known for {region}. `stack prices update --region {region}` reads AWS's."
+                "The standby in {region} is not included: no price is known for {region}. `stack prices update --region {region}` reads AWS's."
             )];
         }
         let most = if sum.most > sum.monthly {
@@ -100,12 +100,12 @@ impl Standby {
             together.unwrap_or_default()
         )];
         if sum.unpriced > 0 {
-            out.push(format!("Not in it: {}, without a known price.", count(sum.unpriced, "part")));
+            out.push(unpriced(sum.unpriced));
         }
         if let Some(day) = &self.bill.updated {
             out.push(format!("Prices of {region} as `stack prices update` read them on {day}."));
         }
-        out.push(format!("What is assumed of the use is counted in {} only.", self.home));
+        out.push(format!("Assumed usage is counted in {} only.", self.home));
         out
     }
 }
@@ -234,7 +234,7 @@ fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
     let limit = about.max_monthly.map(|max| format!("; `cost.max_monthly` is {}", Decimal::of(u64::from(max)).money()));
     let mut out = vec![format!("{} a month in {}{most}{}.", sum.monthly.money(), bill.region, limit.unwrap_or_default())];
     if sum.unpriced > 0 {
-        out.push(format!("Not in it: {}, without a known price.", count(sum.unpriced, "part")));
+        out.push(unpriced(sum.unpriced));
     }
     if let Some(day) = &bill.updated {
         out.push(format!("Prices of {} as `stack prices update` read them on {day}.", bill.region));

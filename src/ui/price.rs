@@ -5,7 +5,16 @@ use serde::Serialize;
 
 use crate::prices::{Bill, Change, Decimal, HOURS, Hours, Sum};
 
-use super::style::{clean, count};
+use super::style::clean;
+
+/// Returns the sentence about parts without a known price.
+pub(super) fn unpriced(parts: usize) -> String {
+    if parts == 1 {
+        "1 part has no known price and is not included.".to_owned()
+    } else {
+        format!("{parts} parts have no known price and are not included.")
+    }
+}
 
 /// A monthly price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -119,7 +128,7 @@ pub(super) fn price_lines(change: &Change) -> (String, Vec<String>) {
         }
     };
     if after.unpriced > 0 {
-        text += &format!(" Not in it: {}, without a known price.", count(after.unpriced, "part"));
+        text += &format!(" {}", unpriced(after.unpriced));
     }
     text.extend(counted(change));
     if let Some(until) = change.until_expiry() {

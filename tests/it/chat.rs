@@ -57,7 +57,7 @@ fn a_channel_of_slack_is_told() {
     let s = Subject::new(FILE);
     // The workspace is let in once, by a person.
     let refused = s.place.stack(APPLY).exits(4);
-    assert!(refused.stderr.contains("the workspace `T1` has not let Amazon Q Developer in"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the workspace `T1` has not authorized Amazon Q Developer"), "{}", refused.stderr);
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
     let_in(&s);
     s.apply();
@@ -120,7 +120,7 @@ fn a_channel_of_teams_is_told() {
     let teams = format!("teams: [{{ tenant: {TENANT}, team: {TEAM}, channel: 19%3a0123%40thread.tacv2 }}]");
     let s = Subject::new(&FILE.replace("slack: [{ workspace: T1, channel: C1 }]", &teams));
     let refused = s.place.stack(APPLY).exits(4);
-    let said = format!("the team `{TEAM}` has not let Amazon Q Developer in");
+    let said = format!("the team `{TEAM}` has not authorized Amazon Q Developer");
     assert!(refused.words().contains(&said), "{}", refused.stderr);
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
     let_in(&s);

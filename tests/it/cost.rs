@@ -90,7 +90,7 @@ fn plans_and_lists_count_the_hours_of_a_schedule() {
     let whole: Value = serde_json::from_str(&cost(&s, &["--format", "json"])).unwrap();
     assert_eq!(whole["monthly"], "63.55");
     let plan = words(&s.place.stack(&["plan", "s.yaml"]).ok().stdout);
-    let said = "Price: $63.55 a month. Not in it: 1 part, without a known price. Counted for 365 of 730 hours (`schedule.awake`: mon-sun 08:00-20:00 UTC).";
+    let said = "Price: $63.55 a month. 1 part has no known price and is not included. Counted for 365 of 730 hours (`schedule.awake`: mon-sun 08:00-20:00 UTC).";
     assert!(plan.contains(said), "{plan}");
     let refused = s.place.stack(&["apply", "s.yaml", "--yes", "--max-monthly", "63"]).exits(4);
     assert!(refused.words().contains("this costs $63.55 a month, more than the $63.00 of `--max-monthly`"), "{}", refused.stderr);
@@ -140,7 +140,7 @@ fn a_region_without_prices_has_none() {
 fn plans_end_with_their_price_and_a_limit_holds() {
     let s = Subject::new(FILE);
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
-    assert!(plan.stdout.contains("Price: $116.01 a month. Not in it: 1 part, without a known price."), "{}", plan.stdout);
+    assert!(plan.stdout.contains("Price: $116.01 a month. 1 part has no known price and is not included."), "{}", plan.stdout);
 
     // The limit of the command line, and of the file.
     let refused = s.place.stack(&["apply", "s.yaml", "--yes", "--max-monthly", "100"]).exits(4);

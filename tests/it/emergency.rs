@@ -105,7 +105,7 @@ iam.update_assume_role_policy(RoleName="{EMERGENCY}", PolicyDocument=json.dumps(
     std::fs::write(&path, text.replace("alarms: { email: [ops@example.com] }\n", "")).unwrap();
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
     assert!(
-        plan.words().contains("Nobody is told when the role of `access.break_glass` is assumed"),
+        plan.words().contains("No notification is sent when the role of `access.break_glass` is assumed"),
         "{}{}",
         plan.stdout,
         plan.stderr

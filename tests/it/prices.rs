@@ -232,7 +232,7 @@ fn a_standby_has_the_prices_of_its_region() {
         (&Value::Null, &Value::Null, &standby["parts"])
     );
     let text = words(&place.stack(&["cost", "s.yaml"]).ok().stdout);
-    assert!(text.contains("The standby in eu-central-1 is in no sum: no price is known for eu-central-1. `stack prices update --region eu-central-1` reads AWS's."), "{text}");
+    assert!(text.contains("The standby in eu-central-1 is not included: no price is known for eu-central-1. `stack prices update --region eu-central-1` reads AWS's."), "{text}");
 
     let lists = tempfile::tempdir().unwrap();
     list(lists.path(), "eu-central-1", "EUC1-", 1.0);
@@ -252,7 +252,7 @@ fn a_standby_has_the_prices_of_its_region() {
         "$60.94 a month for the standby in eu-central-1 (`recovery.mode`: pilot_light); with us-east-1 it is ${}",
         standby["together"].as_str().unwrap()
     );
-    assert!(text.contains(&said) && text.contains("What is assumed of the use is counted in us-east-1 only."), "{text}");
+    assert!(text.contains(&said) && text.contains("Assumed usage is counted in us-east-1 only."), "{text}");
     let markdown = place.stack(&["cost", "s.yaml", "--format", "markdown"]).ok().stdout;
     assert!(
         markdown.contains("#### Standby in eu-central-1 (pilot\\_light)")

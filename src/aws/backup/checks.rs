@@ -41,7 +41,7 @@ fn vault(home: &str, item: &Item) -> Option<Finding> {
     let changes = item.action == Action::Update && is_new(item, &["lock", "min_days", "max_days"]);
     (changes && before.fields["lock"] == COMPLIANCE && points::is_over(locked_from)).then(|| {
         let since = points::day(locked_from).unwrap_or_default();
-        let said = format!("its lock can no longer be changed: nobody can since {since}");
+        let said = format!("its lock can no longer be changed by anyone, since {since}");
         Finding::refused(&item.key, said, "write the lock as it is, or use another vault")
     })
 }

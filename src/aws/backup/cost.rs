@@ -7,7 +7,7 @@ use crate::engine::Ref;
 use crate::engine::token::{self, Token};
 use crate::prices::{Decimal, Part};
 
-const WHOLE: &str = "one whole backup of each database; what later ones add is what changes, which nobody knows beforehand";
+const WHOLE: &str = "one full backup of each database; later ones add what changes, which is not known beforehand";
 
 pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
     if object.of::<RestoreTestingPlan>().is_some() {

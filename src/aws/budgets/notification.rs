@@ -314,6 +314,6 @@ mod tests {
         assert!(said(&all(&["80"], &one)).contains("no threshold"));
         assert!(said(&all(&["actual 80%"], &notification(&["x"; 11], &[]))).contains("at most 10 addresses"));
         assert!(said(&all(&["actual 80%"], &notification(&[], &["t", "u"]))).contains("1 topic"));
-        assert!(said(&all(&["actual 80%"], &Notification::default())).contains("tells nobody"));
+        assert!(said(&all(&["actual 80%"], &Notification::default())).contains("has no recipient"));
     }
 }

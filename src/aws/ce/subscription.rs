@@ -132,7 +132,7 @@ impl Resource for AnomalySubscription {
         let (wanted, other) = if immediate { (&self.topics, &self.email) } else { (&self.email, &self.topics) };
         let field = if immediate { "topics" } else { "email" };
         let wrong = wanted.is_empty() || !other.is_empty();
-        wrong.then(|| (field, format!("with `frequency: {}` these are told, and nobody else", self.frequency)))
+        wrong.then(|| (field, format!("with `frequency: {}`, only these are notified", self.frequency)))
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {

@@ -53,12 +53,12 @@ pub(super) fn candidates<T>(cx: &Cx, all: Result<Vec<T>>, name: impl Fn(&T) -> O
     Ok(all)
 }
 
-/// Returns whether a channel is told anything.
+/// Returns whether a channel receives notifications.
 pub(super) fn state(state: Option<&str>, reason: Option<&str>) -> Readiness {
     if state != Some("DISABLED") {
         return Readiness::Ready;
     }
-    let advice = format!("the channel is told nothing: {}", reason.unwrap_or("AWS does not say why"));
+    let advice = format!("the channel receives no notifications: {}", reason.unwrap_or("AWS does not say why"));
     Readiness::Impaired(Impairment { status: "DISABLED".into(), advice, mended_by: None })
 }
 

@@ -81,7 +81,7 @@ fn missing(known: &[Client], item: &Item, field: &str) -> Option<Finding> {
             let reason = client.reason.as_deref().unwrap_or("AWS does not say why");
             format!("the {field} `{wanted}`{name} is disabled for this account: {reason}")
         }
-        None => format!("the {field} `{wanted}` has not let Amazon Q Developer in for this account"),
+        None => format!("the {field} `{wanted}` has not authorized Amazon Q Developer for this account"),
     };
     let help = format!(
         "an administrator of the {field} does it once, in the console of Amazon Q Developer in chat applications \
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(said(&[known("T1", "ENABLED")]), None);
         assert_eq!(
             said(&[known("T2", "ENABLED")]).as_deref(),
-            Some("the workspace `T1` has not let Amazon Q Developer in for this account")
+            Some("the workspace `T1` has not authorized Amazon Q Developer for this account")
         );
         let disabled = "the workspace `T1` (Acme) is disabled for this account: denied by policy";
         assert_eq!(said(&[known("T1", "DISABLED")]).as_deref(), Some(disabled));
@@ -125,7 +125,7 @@ mod tests {
         let said = |known: &[Client]| missing(known, &item, "team").map(|found| found.message);
         // A UUID is the same in both cases of its letters.
         assert_eq!(said(&[known("0A000000-0000-4000-8000-00000000000B")]), None);
-        let none = "the team `0a000000-0000-4000-8000-00000000000b` has not let Amazon Q Developer in for this account";
+        let none = "the team `0a000000-0000-4000-8000-00000000000b` has not authorized Amazon Q Developer for this account";
         assert_eq!(said(&[known("0a000000-0000-4000-8000-00000000000c")]).as_deref(), Some(none));
     }
 }

@@ -13,13 +13,8 @@ pub(super) static CONTROLS: &[Control] = &[
         silent,
     )
     .other(),
-    Control::new(
-        "CloudWatch.17",
-        High,
-        ("Alarms are enabled", "a disabled alarm notifies no one", "set `enabled: true`"),
-        off,
-    )
-    .other(),
+    Control::new("CloudWatch.17", High, ("Alarms are enabled", "a disabled alarm notifies no one", "set `enabled: true`"), off)
+        .other(),
 ];
 
 fn silent(view: &View) -> Result<Vec<Breach>> {

@@ -53,11 +53,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "ElastiCache.5",
         Medium,
-        (
-            "Caches are encrypted in transit",
-            "without it, data is sent unencrypted",
-            "set `transit_encryption: required`",
-        ),
+        ("Caches are encrypted in transit", "without it, data is sent unencrypted", "set `transit_encryption: required`"),
         |view| {
             let right = |g: &ReplicationGroup| matches!(g.transit_encryption.as_deref(), Some("required" | "preferred"));
             groups(view, right, "connections are not encrypted", Some(("transit_encryption", "required".into())))

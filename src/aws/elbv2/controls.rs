@@ -41,11 +41,7 @@ pub(super) static CONTROLS: &[Control] = &[
     Control::new(
         "ELB.4",
         Medium,
-        (
-            "Headers that are not valid are dropped",
-            "request smuggling uses such headers",
-            "set the attribute to `true`",
-        ),
+        ("Headers that are not valid are dropped", "request smuggling uses such headers", "set the attribute to `true`"),
         |view| attribute(view, DROP_INVALID, |value| value == Some("true"), "true"),
     ),
     Control::new(

@@ -128,7 +128,7 @@ impl Resource for OidcProvider {
         if !self.url.starts_with(SCHEME) {
             return Some(("url", format!("`{}` must begin with `{SCHEME}`", self.url)));
         }
-        self.audiences.is_empty().then(|| ("audiences", "it must name one: nobody else's tokens are accepted".into()))
+        self.audiences.is_empty().then(|| ("audiences", "it must name one: only tokens for these are accepted".into()))
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
@@ -184,8 +184,7 @@ impl Resource for OidcProvider {
         // IAM would delete it all the same.
         if !trusting(cx, &live.arn).await?.is_empty() {
             let message = "other roles of the account can be assumed only through it";
-            let hint =
-                "delete them first; or remove the provider's tags that begin with `stack:`, and it stays when this stack goes";
+            let hint = "delete them first; or remove the provider's tags that begin with `stack:`, and it stays when this stack is destroyed";
             return Err(Error::new(Class::InUse, message).hint(hint));
         }
         let call = cx.cloud.iam.delete_open_id_connect_provider().open_id_connect_provider_arn(&live.arn);

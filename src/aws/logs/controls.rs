@@ -11,11 +11,7 @@ const DAYS: i32 = 365;
 pub(super) static CONTROLS: &[Control] = &[Control::new(
     "CloudWatch.16",
     Medium,
-    (
-        "Logs are kept for a year at least",
-        "incidents are often investigated only months later",
-        "set `retention: 365d` or more",
-    ),
+    ("Logs are kept for a year at least", "incidents are often investigated only months later", "set `retention: 365d` or more"),
     short,
 )
 .other()];

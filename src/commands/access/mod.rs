@@ -73,7 +73,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
     let at = at.ok_or_else(|| "write a day such as `2026-11-01`, a time with its zone, or so long ago: `7d`".to_owned())?;
     match now.duration_since(at) {
         past if past < SignedDuration::ZERO => Err("that is in the future".to_owned()),
-        past if past > HISTORY => Err("CloudTrail's event history goes back 90 days".to_owned()),
+        past if past > HISTORY => Err("CloudTrail's event history covers 90 days".to_owned()),
         _ => Ok(at),
     }
 }

@@ -25,7 +25,7 @@ use crate::engine::{self, plan};
 use crate::ui::check::{self, Elsewhere, Listed, Rule, Severity};
 use crate::ui::{self, Color, Look};
 
-/// Hold a stack to the controls of AWS's security standard
+/// Check the stack against AWS's security controls
 ///
 /// Looks at the objects that the file describes, without asking AWS, and reports each that does not meet a control of AWS
 /// Foundational Security Best Practices, with its line, the reason and the smallest edit that fixes it. With `--live`, what runs is
@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Check every control, also those that cost much, need the application's support or are of other standards
     #[arg(long)]
     all: bool,
-    /// Hold it to the rules in Rego at PATH, too: a file, or a folder with files `*.rego`
+    /// Check it against the rules in Rego at PATH, too: a file, or a folder with files `*.rego`
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
     /// Give rules this plan, which `stack plan --json` wrote
@@ -65,7 +65,7 @@ pub struct Arguments {
     /// Write the edits of one key into the file, after showing them
     #[arg(long, conflicts_with_all = ["format", "json", "list"])]
     fix: bool,
-    /// Write them without asking
+    /// Write them without confirmation
     #[arg(long, short, requires = "fix")]
     yes: bool,
     /// Output format

@@ -127,7 +127,7 @@ impl Rules {
             })?;
             let package = engine
                 .add_policy(name.clone(), text.clone())
-                .map_err(|e| Stop::message(format!("`{name}` is not Rego: {}", said(&e)), "fix it; `opa check` says more"))?;
+                .map_err(|e| Stop::message(format!("`{name}` is not Rego: {}", said(&e)), "fix it; `opa check` reports more"))?;
             if name.ends_with(TESTS) {
                 found.extend(names(&text, &[TEST]).map(|test| (format!("{package}.{test}"), file.clone())));
                 continue;
@@ -135,7 +135,7 @@ impl Rules {
             let at = package.trim_start_matches("data.");
             if package != PACKAGE && !package.starts_with(&format!("{PACKAGE}.")) {
                 return Err(Stop::message(
-                    format!("`{name}` has the package `{at}`, whose rules nobody asks for"),
+                    format!("`{name}` has the package `{at}`, which is not evaluated"),
                     "write `package stack`, or `package stack.NAME` for what such rules import",
                 ));
             }
@@ -143,8 +143,8 @@ impl Rules {
             let unasked = names(&text, UNASKED).find(|rule| package != PACKAGE || *rule != "deny");
             if let Some(rule) = unasked {
                 return Err(Stop::message(
-                    format!("`{name}` has a rule `{rule}` in the package `{at}`, and nobody asks for it"),
-                    "only `deny` of the package `stack` is asked for",
+                    format!("`{name}` has a rule `{rule}` in the package `{at}`, which is not evaluated"),
+                    "only `deny` of the package `stack` is evaluated",
                 ));
             }
         }

@@ -356,7 +356,7 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
         overlay.set(&["archive"], Value::Null, "copies are not archived");
     }
     if stack.budget.is_some() {
-        overlay.set(&["budget"], Value::Null, "nobody is told of what a copy costs");
+        overlay.set(&["budget"], Value::Null, "copies have no budget notifications");
     }
     if stack.backup.is_some() {
         overlay.set(&["backup"], Value::Null, "copies are not backed up");

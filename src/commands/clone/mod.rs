@@ -24,7 +24,7 @@ use crate::engine::isolation::{self, Isolation};
 use crate::engine::{Scope, Snapshot};
 use crate::ui::{self, Color, Look};
 
-/// Make an environment that is as another one is now
+/// Create a copy of an environment as it runs now
 ///
 /// The copy is an ordinary environment, in a file of its own beside the stack file (`stack.bug-1234.yaml`), with a comment at each line
 /// that came from AWS: the images that run by their digests, versions, and what was changed outside of the file. Plan, apply, show,

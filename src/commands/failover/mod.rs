@@ -34,8 +34,8 @@ pub const COMMAND: &str = "failover";
 ///
 /// Plans the environment in REGION, that of the section `recovery`, as the file describes it: under the same name, with databases
 /// restored from the backups that were replicated there; those of a standby take over. Of each, the plan says what is lost; that needs
-/// consent. What is not there (the objects of buckets, what caches hold, secrets) and which public names still lead to the old region is
-/// told. Nothing is asked of the old region, and nothing is changed in it. The same command continues a failover that was interrupted.
+/// consent. What is missing there (the objects of buckets, what caches hold, secrets) and which public names still lead to the old region is
+/// listed. Nothing is asked of the old region, and nothing is changed in it. The same command continues a failover that was interrupted.
 ///
 /// With `--rehearse` it is brought up as another environment that nothing leads to, what it took is shown and kept for `stack recovery
 /// check`, and it is destroyed again.
@@ -168,7 +168,7 @@ async fn continued(session: &Session, copies: &[Copies], at: Option<jiff::Timest
                 scope.stack, scope.env, scope.region
             ),
             format!(
-                "`stack show {named}` and `stack history {named}` show what is there; only if nobody needs it, `stack destroy {named}` deletes it"
+                "`stack show {named}` and `stack history {named}` show what exists there; only if it is not needed, `stack destroy {named}` deletes it"
             ),
         ));
     };
@@ -194,7 +194,7 @@ async fn continued(session: &Session, copies: &[Copies], at: Option<jiff::Timest
                 scope.region, record.began
             ),
             format!(
-                "if the stack is in {0} since then, the file must say so: `region: {0}`; if that failover was given up and nobody needs its data, `stack destroy {named}` deletes it, and then this begins with the backups",
+                "if the stack is in {0} since then, the file must say so: `region: {0}`; if that failover was given up and its data is not needed, `stack destroy {named}` deletes it, and then this begins with the backups",
                 scope.region
             ),
         )),

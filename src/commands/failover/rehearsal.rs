@@ -87,7 +87,7 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
     if !there.is_empty() && (there.expires().is_none() || begun(&session).await?.is_none()) {
         return Err(Stop::refused(
             format!("nothing was changed: the environment `{env}` exists in {}, and no rehearsal made it", wanted.region),
-            "destroy it first, if nobody needs it",
+            "destroy it first, if it is not needed",
         ));
     }
     // The backups are those of the environment that is rehearsed.

@@ -129,7 +129,7 @@ fn follows(moved: &Moved, there: &[Seen], session: &Session) -> Result<()> {
             return Err(Stop::refused(
                 format!("nothing was changed: `databases.{name}` in {} has data of its own, and follows none", scope.region),
                 format!(
-                    "if the stack is in {0} since a failover, the file must say so: `region: {0}`; if nobody needs what is there, `stack destroy --stack {1} --env {2} --region {0}` deletes it",
+                    "if the stack is in {0} since a failover, the file must say so: `region: {0}`; if it is not needed, `stack destroy --stack {1} --env {2} --region {0}` deletes it",
                     scope.region, scope.stack, scope.env
                 ),
             ));

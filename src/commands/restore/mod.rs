@@ -10,7 +10,7 @@ use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::ui::Color;
 
-/// Bring a database back beside the one that runs, or the objects of a bucket, as they were at a time
+/// Restore a database beside the current one, or a bucket's objects, to an earlier time
 ///
 /// WHAT is `databases.NAME` or `buckets.NAME`.
 ///

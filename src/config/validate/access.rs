@@ -131,13 +131,13 @@ fn people(checks: &mut Checks<'_>, path: &str, set: &PermissionSet) {
     if set.groups.is_empty() && set.users.is_empty() {
         let message = format!("`{path}` does not say who gets it");
         let help = "add `groups: [NAME]` or `users: [NAME]` of the organization's directory";
-        checks.at_key(path, "nobody", Diagnostic::error("missing", message).help(help));
+        checks.at_key(path, "no one", Diagnostic::error("missing", message).help(help));
     }
     for (list, names) in [("groups", &set.groups), ("users", &set.users)] {
         for (i, name) in names.iter().enumerate() {
             let place = format!("{path}.{list}[{i}]");
             if name.trim().is_empty() || name.contains(char::is_control) {
-                let message = format!("an empty name in `{list}` means nobody");
+                let message = format!("an empty name in `{list}` means no one");
                 checks.at(&place, "empty", Diagnostic::error("wrong-name", message).help("write a name"));
             } else if names[..i].contains(name) {
                 let message = format!("`{}` is listed twice", short(name));

@@ -33,9 +33,9 @@ pub(super) fn alarms(checks: &mut Checks<'_>) {
         }
     }
     if checks.stack.production && !alarms.tells() {
-        let message = "nobody is told when an alarm goes off, in a production environment";
+        let message = "alarms of a production environment notify no one";
         let help = "name an address in `alarms.email`, or write `alarms: off`";
-        checks.at("alarms", "tells nobody", Diagnostic::warning("nobody-is-told", message).help(help));
+        checks.at("alarms", "no recipient", Diagnostic::warning("no-recipient", message).help(help));
     }
     let expiry = alarms.threshold("certificates.expiry").filter(|seconds| *seconds < DAY || seconds % DAY > 0.0);
     if expiry.is_some() {

@@ -48,13 +48,13 @@ pub(super) fn budget(checks: &mut Checks<'_>) {
     }
     let addresses = budget.addresses(alarms).len();
     if addresses > ADDRESSES {
-        let message = format!("`alarms` has {addresses} addresses, and a budget tells {ADDRESSES}");
+        let message = format!("`alarms` has {addresses} addresses, and a budget notifies at most {ADDRESSES}");
         let diagnostic =
             Diagnostic::error("out-of-range", message).help("choose some of them in `budget.email`, or write `topic: alarms`");
         checks.at_key("budget", "too many addresses", diagnostic);
     }
     if addresses == 0 && budget.topic.is_none() {
-        let diagnostic = Diagnostic::error("tells-nobody", "nobody is told of this budget");
+        let diagnostic = Diagnostic::error("no-recipient", "this budget has no recipient");
         checks.at_key(
             "budget",
             "without `email` and `topic`",

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity, short};
 use crate::limits::{TAG_KEY, TAG_VALUE, TAGS};
 
 /// The number of tags that `stack` needs for itself: eight, the expiry, the schedule, and two that some kinds use.
-const OURS: usize = 12;
+const OWN: usize = 12;
 /// Reserved prefixes, and by whom (RDS refuses its own in values as well:
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
 const RESERVED: [(&str, &str); 3] =
@@ -100,9 +100,9 @@ fn all(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
 /// Checks the number of tags: an object has its own and the stack's, and a key in both counts once.
 fn count(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
     let count = tags.keys().chain(checks.stack.tags.keys()).collect::<BTreeSet<_>>().len();
-    if count > TAGS.most - OURS {
+    if count > TAGS.most - OWN {
         let message =
-            format!("there are {count} tags; an object in AWS can have at most {}, of which `stack` needs {OURS}", TAGS.most);
+            format!("there are {count} tags; an object in AWS can have at most {}, of which `stack` needs {OWN}", TAGS.most);
         checks.at_key(path, "too many", Diagnostic::error("too-many-tags", message).help("remove some"));
     }
 }
