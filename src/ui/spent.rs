@@ -15,7 +15,7 @@ use super::table::table;
 pub struct Row {
     /// Its name in Cost Explorer.
     pub service: String,
-    /// What was charged for its use; nothing where nothing was told.
+    /// What was charged for its use; null where nothing was reported.
     pub actual: Option<Decimal>,
     /// What its parts should cost in the same time; nothing where the file has none with a known price.
     pub estimate: Option<Decimal>,

@@ -23,7 +23,7 @@ const DELETED: &str = "Deleted";
 const PROTOCOLS: &[&str] = &["email", "email-json", "https", "http", "sqs", "lambda"];
 
 /// A subscription: who gets the messages of a topic. An email address gets them once its owner has followed the link in the email that
-/// AWS sends. A subscription of a topic under `resources` that leaves the file stays in AWS, which cannot tell it from someone else's.
+/// AWS sends. A subscription of a topic under `resources` that leaves the file stays in AWS, which cannot distinguish it from someone else's.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subscription {
