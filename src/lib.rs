@@ -36,10 +36,11 @@
 //! 1. **AWS is the only source of truth.** Nothing that `stack` stores is needed to plan, apply or destroy. Without its history, an object
 //!    that only the history attributes to the stack is deleted only with consent ([`aws::ownership::doubt`]).
 //! 2. **Ownership is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and `stack:key`, set in the call
-//!    that creates it, or, where AWS has no tags, by its place in a parent of the stack, or by its name and contents ([`engine::Claim`]). Permission to write tags must not be permission to delete: every kind has a second
-//!    mark ([`aws::ownership::mark`]), and an object that has only the tags is deleted only with consent. Of an object's tags, the stack
-//!    manages those that the file has or had, which its tag `stack:tags` lists ([`engine::tags`]); all others stay. An object and its
-//!    replacement have different `stack:generation`s; two objects with one key and one generation stop the run. Never "take the first".
+//!    that creates it, or, where AWS has no tags, by its place in a parent of the stack, or by its name and contents ([`engine::Claim`]).
+//!    Permission to write tags must not be permission to delete: every kind has a second mark ([`aws::ownership::mark`]), and an object
+//!    that has only the tags is deleted only with consent. Of an object's tags, the stack manages those that the file has or had, which
+//!    its tag `stack:tags` lists ([`engine::tags`]); all others stay. An object and its replacement have different `stack:generation`s;
+//!    two objects with one key and one generation stop the run. Never "take the first".
 //! 3. **One question per kind, not per object.** Kinds that need the same answer share it ([`engine::reads`]); children
 //!    wait for the one answer about their parents, so there are no stages. Where a service returns tags only object by object, `plan`
 //!    reads them from AWS's tag index ([`aws::ownership::tag_index`]), which can be a minute behind: it may show that there is nothing to

@@ -75,7 +75,7 @@ pub struct Restore {
     /// How many days the copies can be read
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(i32).range(1..=3650))]
     days: i32,
-    /// How fast, and how dear
+    /// How fast, and at what price
     #[arg(long, value_name = "TIER", value_enum, default_value_t = Tier::Standard)]
     tier: Tier,
     /// Only show hours and price

@@ -81,7 +81,7 @@ impl FromStr for Goal {
             let number =
                 number.ok_or_else(|| format!("`{name}` is no percentile: write `p50`, `p99` or `p99.9`, or `errors`"))?;
             if goal.latencies.iter().any(|(known, _)| known.0 == number) {
-                return Err(format!("`{name}` is there twice"));
+                return Err(format!("`{name}` is given twice"));
             }
             goal.latencies.push((Percentile(number), latency(value)?));
         }

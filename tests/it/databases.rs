@@ -385,7 +385,7 @@ logs.create_log_stream(logGroupName=args, logStreamName="data.0")"#;
     s.account.say(json!({"region": "us-east-1", "logs.group": {name: "2026-01-01T00:00:00Z"}}));
     // What the database will be called is known when it exists.
     let blocked = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3).words();
-    assert!(blocked.contains("is there from before, with lines of its own") && blocked.contains("plan again"), "{blocked}");
+    assert!(blocked.contains("already exists, with lines of its own") && blocked.contains("plan again"), "{blocked}");
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4).words();
     assert!(refused.contains("log lines older than 30 days are deleted"), "{refused}");
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-upgrade", "logs.log_group/db-main-postgresql"]).ok();

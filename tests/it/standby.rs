@@ -95,7 +95,7 @@ fn a_warm_standby_takes_over() {
     s.assert_in_step();
 
     let unknown = said(&s.place.stack(&["recovery", "check", "s.yaml"]).exits(2));
-    assert!(unknown.contains("CloudWatch does not say how far it is behind"), "{unknown}");
+    assert!(unknown.contains("CloudWatch does not report how far it is behind"), "{unknown}");
     lags(&s, 7);
     let known = said(&s.place.stack(&["recovery", "check", "s.yaml"]).ok());
     assert!(known.contains("databases.main follows 7 s"), "{known}");

@@ -459,7 +459,7 @@ impl Resource for Vault {
         if held.is_empty() {
             return Ok(Vec::new());
         }
-        let until = points::last(&held).map_or_else(|| "for ever".to_owned(), |day| format!("until {day}"));
+        let until = points::last(&held).map_or_else(|| "forever".to_owned(), |day| format!("until {day}"));
         let way = match locked.lock_date() {
             None => "`lock: ~` removes the lock",
             Some(time) if points::is_over(time.secs()) => "no one can remove the lock",

@@ -58,7 +58,7 @@ pub(super) fn state(state: Option<&str>, reason: Option<&str>) -> Readiness {
     if state != Some("DISABLED") {
         return Readiness::Ready;
     }
-    let advice = format!("the channel receives no notifications: {}", reason.unwrap_or("AWS does not say why"));
+    let advice = format!("the channel receives no notifications: {}", reason.unwrap_or("AWS gave no reason"));
     Readiness::Impaired(Impairment { status: "DISABLED".into(), advice, mended_by: None })
 }
 

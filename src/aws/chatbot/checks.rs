@@ -78,7 +78,7 @@ fn missing(known: &[Client], item: &Item, field: &str) -> Option<Finding> {
     let said = match found {
         Some(client) => {
             let name = client.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-            let reason = client.reason.as_deref().unwrap_or("AWS does not say why");
+            let reason = client.reason.as_deref().unwrap_or("AWS gave no reason");
             format!("the {field} `{wanted}`{name} is disabled for this account: {reason}")
         }
         None => format!("the {field} `{wanted}` has not authorized Amazon Q Developer for this account"),

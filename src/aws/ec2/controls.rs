@@ -7,7 +7,7 @@ use crate::engine::Result;
 
 /// Everybody, in either kind of address.
 const ANYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
-/// What may be open to everybody, by AWS's default for the control.
+/// What may be open to everyone, by AWS's default for the control.
 const WEB: [i32; 2] = [80, 443];
 /// Ports that attackers look for: AWS lists them with the control.
 const HIGH_RISK: &[i32] = &[
@@ -64,7 +64,7 @@ pub(super) static CONTROLS: &[Control] = &[
         "EC2.13",
         High,
         (
-            "No security group is open to everybody at port 22",
+            "No security group is open to everyone at port 22",
             "SSH that is open to the internet is attacked constantly",
             "allow only the networks that need it, or use `stack run` and ECS Exec",
         ),
@@ -75,7 +75,7 @@ pub(super) static CONTROLS: &[Control] = &[
         "EC2.14",
         High,
         (
-            "No security group is open to everybody at port 3389",
+            "No security group is open to everyone at port 3389",
             "remote desktops that are open to the internet are attacked constantly",
             "allow only the networks that need it",
         ),
@@ -96,7 +96,7 @@ pub(super) static CONTROLS: &[Control] = &[
         "EC2.18",
         High,
         (
-            "Security groups are open to everybody at ports 80 and 443 only",
+            "Security groups are open to everyone at ports 80 and 443 only",
             "every other open port is unmonitored attack surface",
             "allow only the networks or groups that need it",
         ),
@@ -111,7 +111,7 @@ pub(super) static CONTROLS: &[Control] = &[
         "EC2.19",
         Critical,
         (
-            "No security group is open to everybody at ports of high risk",
+            "No security group is open to everyone at ports of high risk",
             "databases, consoles and remote shells at these ports are found within minutes",
             "allow only the networks or groups that need it",
         ),
@@ -122,7 +122,7 @@ pub(super) static CONTROLS: &[Control] = &[
         "EC2.21",
         Medium,
         (
-            "Network ACLs do not let everybody in at ports 22 and 3389",
+            "Network ACLs do not let everyone in at ports 22 and 3389",
             "an ACL is for all of a subnet, also for what is started there later",
             "add a rule to the ACL of the VPC that denies both ports, before the one that allows all; AWS itself excepts default ACLs",
         ),
@@ -251,7 +251,7 @@ fn lets_in(vpc: &Vpc, port: i32) -> bool {
 
 fn network_acl(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Vpc>()?.into_iter().filter(|(_, vpc)| lets_in(vpc, SSH) || lets_in(vpc, RDP));
-    Ok(all.map(|(key, _)| Breach::new(key, "its ACL lets everybody in at port 22 or 3389")).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "its ACL lets everyone in at port 22 or 3389")).collect())
 }
 
 fn count(n: usize, noun: &str) -> String {

@@ -33,5 +33,5 @@ fn unrotated(view: &View) -> Result<Vec<Breach>> {
 
 fn public(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Key>()?.into_iter().filter(|(_, key)| policies::is_public(&key.policy, &[]));
-    Ok(all.map(|(key, _)| Breach::new(key, "its policy is for everybody")).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "its policy allows everyone")).collect())
 }

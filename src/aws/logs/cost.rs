@@ -9,7 +9,7 @@ use crate::prices::{Decimal, Part};
 /// The months that are counted of logs that are kept for ever.
 const EVER: Decimal = Decimal::of(12);
 const KEPT: &str =
-    "logs are kept compressed, at a fifth of their size as in AWS's example; of those kept for ever a year is counted";
+    "logs are kept compressed, at a fifth of their size as in AWS's example; of those kept forever, a year is counted";
 
 pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
     if object.of::<MetricFilter>().is_some() {

@@ -192,7 +192,7 @@ impl LogGroup {
         let found = named(cx, &cx.scope.region, &live.name).await?;
         let is_new = found.iter().any(|group| group.log_group_name() == Some(&live.name) && is_young(group));
         if !is_new && !Self::is_empty(cx, &live).await? {
-            let said = format!("{} is there from before, with lines of its own", live.name);
+            let said = format!("{} already exists, with lines of its own", live.name);
             return Err(
                 Error::new(Class::Blocked, said).hint("plan again: it is adopted then, and what that deletes needs consent")
             );

@@ -88,7 +88,7 @@ pub(super) static CONTROLS: &[Control] = &[
             "a bucket with versions only grows",
             "add a rule with `expire_versions_after` to `lifecycle`",
         ),
-        |view| buckets(view, |b| b.versioning != Some(true) || !b.lifecycle.is_empty(), "it keeps every version for ever", None),
+        |view| buckets(view, |b| b.versioning != Some(true) || !b.lifecycle.is_empty(), "it keeps every version forever", None),
     )
     .other(),
     Control::new(

@@ -33,5 +33,5 @@ fn plain(view: &View) -> Result<Vec<Breach>> {
 fn public(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Topic>()?.into_iter();
     let wrong = all.filter(|(_, topic)| topic.policy.as_ref().is_some_and(|policy| policies::is_public(policy, &[])));
-    Ok(wrong.map(|(key, _)| Breach::new(key, "its policy is for everybody")).collect())
+    Ok(wrong.map(|(key, _)| Breach::new(key, "its policy allows everyone")).collect())
 }

@@ -34,5 +34,5 @@ fn plain(view: &View) -> Result<Vec<Breach>> {
 fn public(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Queue>()?.into_iter();
     let wrong = all.filter(|(_, queue)| queue.policy.as_ref().is_some_and(|policy| policies::is_public(policy, &[])));
-    Ok(wrong.map(|(key, _)| Breach::new(key, "its policy is for everybody")).collect())
+    Ok(wrong.map(|(key, _)| Breach::new(key, "its policy allows everyone")).collect())
 }

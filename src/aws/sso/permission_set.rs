@@ -142,7 +142,7 @@ async fn observed(cx: &Cx, center: &Center, known: &Known, is_outdated: bool) ->
 pub(super) fn readiness(status: Option<&StatusValues>, why: Option<&str>) -> Readiness {
     match status {
         Some(StatusValues::Succeeded) => Readiness::Ready,
-        Some(StatusValues::Failed) => Readiness::Failed(why.unwrap_or("AWS does not say why").to_owned()),
+        Some(StatusValues::Failed) => Readiness::Failed(why.unwrap_or("AWS gave no reason").to_owned()),
         other => Readiness::waiting(other.map_or("IN_PROGRESS", StatusValues::as_str)),
     }
 }

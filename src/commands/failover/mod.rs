@@ -245,7 +245,7 @@ async fn tell_following(session: &Session, following: &BTreeMap<String, Followin
     for (name, one) in following {
         let behind = match lags.get(name) {
             Some(lag) => format!("{} behind", moved::lasting(*lag)),
-            None => "how far behind, CloudWatch does not say".to_owned(),
+            None => "but CloudWatch does not report how far behind".to_owned(),
         };
         session.say(&format!(
             "`databases.{name}` follows `{}`, {behind}. What it has not received when it takes over is lost.",

@@ -179,7 +179,7 @@ fn database(name: &str, copies: &[Copies], recovery: &Recovery) -> Database {
 /// Returns the same of a database that one there follows.
 fn follower(name: &str, lag: Option<&Duration>, copies: &[Copies], recovery: &Recovery) -> Database {
     let why = match lag {
-        None => Some("CloudWatch does not say how far it is behind".to_owned()),
+        None => Some("CloudWatch does not report how far it is behind".to_owned()),
         Some(lag) if lag.as_secs() > recovery.rpo.as_secs() => Some(format!("further behind than `rpo`, {}", recovery.rpo)),
         Some(_) => None,
     };
@@ -234,7 +234,7 @@ async fn findings(session: &Session, moved: &mut Moved, copies: &[Copies]) -> Re
         help: Some(if images::is_one(path, text) { images::HELP } else { "name something that the second region has" }.into()),
     }));
     let note = |message: String| ui::Problem { severity: "note", key: None, message, help: None };
-    out.extend(moved.left.iter().map(|left| note(format!("not there: {left}"))));
+    out.extend(moved.left.iter().map(|left| note(format!("missing there: {left}"))));
     out.extend(
         moved.names.iter().map(|name| note(format!("`{name}` leads to {} until someone points it elsewhere", moved.home))),
     );
