@@ -12,7 +12,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="stack_local", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="the port that AWS will answer on")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default 127.0.0.1)")
-    parser.add_argument("--state-dir", required=True, type=pathlib.Path, help="everything written goes below this directory")
+    parser.add_argument("--state-dir", required=True, type=pathlib.Path, help="the directory for everything that is written")
     parser.add_argument(
         "--functions", action="store_true", help="run Lambda functions, as processes of this machine with all that you may do"
     )
@@ -20,7 +20,7 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     # Only literal addresses: a name could resolve to anything.
     if arguments.host not in ("127.0.0.1", "::1"):
-        parser.error(f"refusing to listen on {arguments.host}: nobody but this machine may reach it (127.0.0.1 or ::1)")
+        parser.error(f"refusing to listen on {arguments.host}: only this machine may reach it (127.0.0.1 or ::1)")
     if not 1 <= arguments.port <= 65535:
         parser.error(f"no such port: {arguments.port}")
     if arguments.time_scale is not None:
@@ -28,7 +28,7 @@ def _arguments() -> argparse.Namespace:
             if not 0 <= float(arguments.time_scale) <= 1000:
                 raise ValueError
         except ValueError:
-            parser.error(f"the time scale goes from 0 to 1000, not {arguments.time_scale}")
+            parser.error(f"the time scale must be between 0 and 1000, not {arguments.time_scale}")
     return arguments
 
 

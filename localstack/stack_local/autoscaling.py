@@ -57,7 +57,7 @@ def _drop_target(call: Call, key: tuple) -> None:
 
 def _alarms(call: Call) -> dict:
     """CloudWatch's alarms by ARN, in its own store: `PutMetricAlarm` makes a request to this server, and that waits for a worker
-    while all of them may wait for our lock. What it would do besides is to compute states from metrics that nobody sends."""
+    while all of them may wait for our lock. Besides, it would only compute states from metrics that are never sent."""
     return cloudwatch_stores[call.account][call.region].alarms
 
 

@@ -1,5 +1,5 @@
 """Cost Explorer: anomaly monitors and subscriptions, and which tags are cost allocation tags. All of it is an account's own, without a
-region. No anomaly is ever found. What was spent is what somebody said by the control; by whom it was spent is told by tags only from
+region. No anomaly is ever found. Charges are those that were added by the control; they are attributed by tags only from
 the day on which these were active as cost allocation tags. Cost categories are moto's.
 
 Of tags AWS learns within a day (https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html), here at once, and
@@ -156,7 +156,7 @@ def _check_subscription(call: Call, subscription: dict) -> None:
 
 
 def _complete(subscription: dict) -> dict:
-    """The deprecated threshold is told as an expression."""
+    """The deprecated threshold is returned as an expression."""
     if (threshold := subscription.pop("Threshold", None)) is not None:
         part = {"Key": _IMPACTS[0], "MatchOptions": ["GREATER_THAN_OR_EQUAL"], "Values": [f"{threshold:g}"]}
         subscription["ThresholdExpression"] = {"Dimensions": part}
@@ -321,7 +321,7 @@ def _month(day: datetime.date, by: int = 0) -> datetime.date:
 
 
 def _interval(call: Call) -> tuple[datetime.date, datetime.date]:
-    """What AWS refuses of a time: its words are those that the named pages quote; those without one are ours."""
+    """What AWS refuses of a time: its words are those that the named pages quote; own wording without one."""
     said = call["TimePeriod"]
     for text in (said["Start"], said["End"]):
         # API reference DateInterval.

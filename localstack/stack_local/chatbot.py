@@ -1,5 +1,5 @@
 """Amazon Q Developer in chat applications, whose API is still called AWS Chatbot: channels of Slack and of
-Microsoft Teams. An account's are the same in all regions that have an endpoint, and nobody is ever told anything."""
+Microsoft Teams. An account's are the same in all regions that have an endpoint, and no message is ever sent."""
 
 import re
 import uuid
@@ -64,7 +64,7 @@ def _check(call: Call) -> None:
 
 
 def _hear(call: Call, before: list[str], after: list[str]) -> None:
-    """The service subscribes to what a channel is told, and ends that when nobody is told it any more."""
+    """The service subscribes to the topics of a channel, and unsubscribes when no channel uses them any more."""
     heard = [topic for channel in _of(call).channels.values() for topic in channel["SnsTopicArns"]]
     for topic in after:
         store = sns_stores[call.account][topic.split(":")[3]]

@@ -14,7 +14,7 @@ SECONDS = {
     "elb.release": 60,  # a deleted balancer's network interfaces (and public addresses) stay this long
     "target.healthy": 150,  # five checks, thirty seconds apart: a target group as AWS creates it
     "ecs.pull": 30,  # a task from PENDING to RUNNING
-    "ecs.stop": 30,  # a task from told to stop to STOPPED, when no target group drains it
+    "ecs.stop": 30,  # a task from its stop to STOPPED, when no target group drains it
     "ecs.drain": 30,  # a deleted service from DRAINING to INACTIVE
     "ecs.crash": 10,  # between a task that stops by itself and the next attempt
     "rds.create": 420,
@@ -49,7 +49,7 @@ SECONDS = {
     "wafv2.propagate": 10,  # a web ACL or a set until what wants to use it sees it
 }
 
-# What AWS goes on listing after it is gone. Real seconds, not scaled: whoever forgets to look at the state
+# What AWS still lists after its deletion. Real seconds, not scaled: a client that ignores the state
 # of what is listed should find that out at any speed.
 LISTED_AFTERWARDS = 3600
 
@@ -59,7 +59,7 @@ _ENV = "STACK_LOCAL_TIME_SCALE"
 def parse_scale(raw) -> float:
     scale = float(raw)
     if not 0 <= scale <= 1000:
-        raise ValueError(f"the time scale goes from 0 (at once) to 1000, not {raw}")
+        raise ValueError(f"the time scale must be between 0 (at once) and 1000, not {raw}")
     return scale
 
 

@@ -95,7 +95,7 @@ def delete_alarms(call: Call) -> dict:
 
 @operations.on("DescribeAlarms")
 def describe_alarms(call: Call) -> dict:
-    """API reference DescribeAlarms: without AlarmTypes only metric alarms are told."""
+    """API reference DescribeAlarms: without AlarmTypes only metric alarms are returned."""
     answer = call.stock()
     types = call.get("AlarmTypes", ["MetricAlarm"])
     lists = (("MetricAlarm", "MetricAlarms"), ("CompositeAlarm", "CompositeAlarms"))

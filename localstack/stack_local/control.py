@@ -50,7 +50,7 @@ def outcomes_to_come(request: Request, **_) -> Response:
 
 
 def login(request: Request, **_) -> Response:
-    """Nothing listens behind a database's address here; whether it would let somebody in can be asked all the same."""
+    """Nothing listens behind a database's address here; whether it would accept a login can be asked all the same."""
     from stack_local import rds  # only when it is asked: moto's backends are slow to import
 
     try:

@@ -1,6 +1,6 @@
 """How a module of this package becomes an AWS service.
 
-A module lists operations in an `Operations`. What it does not list goes to the moto that LocalStack carries
+A module lists operations in an `Operations`. What it does not list is handled by the moto that LocalStack carries
 (`moto_service`) or to LocalStack's own provider (`around`).
 """
 
@@ -120,7 +120,7 @@ class Operations:
         return register
 
     def before_all(self, check):
-        """Runs before every operation of the service, ours or not."""
+        """Runs before every operation of the service, written here or not."""
         self._before_all.append(check)
         return check
 

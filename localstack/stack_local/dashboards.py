@@ -2,7 +2,7 @@
 
 What AWS looks at in a body is documented as its structure
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Dashboard-Body-Structure.html); what it says about it is known
-from what others were told, in part (pulumi/pulumi#13059, aws-samples/aws-eda-slurm-cluster#116). Which warnings there are is not: a field
+from messages that others quote, in part (pulumi/pulumi#13059, aws-samples/aws-eda-slurm-cluster#116). Which warnings there are is not: a field
 that is not documented is one here."""
 
 import json

@@ -497,7 +497,7 @@ def create_vpc_endpoint(call: Call) -> dict:
 
 @operations.on("ModifyVpcEndpoint")
 def modify_vpc_endpoint(call: Call) -> dict:
-    """moto notes the tables and makes no routes in them, which it then does not find when the endpoint goes."""
+    """moto notes the tables and makes no routes in them, which it then does not find when the endpoint is deleted."""
     ec2, endpoint = _ec2(call), _ec2(call).vpc_end_points.get(call["VpcEndpointId"])
     before = set(endpoint.route_table_ids) if endpoint is not None else set()
     answer = call.stock()

@@ -1,4 +1,4 @@
-"""ECR is moto's: repositories, policies and tags. Layers and what images are made of are ours, and so is the reading half of the
+"""ECR is moto's: repositories, policies and tags. Layers and the content of images are written here, and so is the reading half of the
 registry (https://github.com/opencontainers/distribution-spec/blob/main/spec.md), at the address of the local AWS."""
 
 import base64
@@ -47,7 +47,7 @@ def _digest(data: bytes) -> str:
 def get_authorization_token(call: Call) -> dict:
     answer = call.stock()
     for one in answer["authorizationData"]:
-        # Whoever shows it is of this account and asks for this region.
+        # A client that presents it is of this account and asks for this region.
         one["authorizationToken"] = base64.b64encode(f"AWS:{call.account}/{call.region}".encode()).decode()
         one["proxyEndpoint"] = call.context.request.host_url.rstrip("/")
     return answer

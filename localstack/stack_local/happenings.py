@@ -15,7 +15,7 @@ def _has_rules(account: str, region: str) -> bool:
 
 
 def report(account: str, region: str, source: str, kind: str, resources: list[str], detail: dict) -> None:
-    """Sends an event, if anybody waits for any: from another thread, as whoever reports may hold the lock."""
+    """Sends an event, if anything waits for one: from another thread, as the caller may hold the lock."""
     if not _has_rules(account, region):
         return
     entry = {"Source": source, "DetailType": kind, "Resources": resources, "Detail": json.dumps(detail, default=str)}
@@ -26,6 +26,6 @@ def report(account: str, region: str, source: str, kind: str, resources: list[st
                 Entries=[entry]
             )
         except Exception:
-            _log.exception("nobody was told of %s", entry)
+            _log.exception("the event %s was not delivered", entry)
 
     threading.Thread(target=send, daemon=True).start()

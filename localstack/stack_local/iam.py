@@ -14,7 +14,7 @@ _policies: list[ManagedPolicy] = []
 
 
 def _policies_read_once(self: IAMBackend) -> list[ManagedPolicy]:
-    """moto reads a megabyte of AWS's policies anew for each account, and each test has one of its own."""
+    """moto reads a megabyte of AWS's policies again for each account, and each test has one of its own."""
     if not _policies:
         _policies.extend(_read_policies(self))
     return [copy.copy(policy) for policy in _policies]
@@ -59,7 +59,7 @@ def _iam(call: Call):
     ),
 )
 def one_at_a_time(call: Call) -> dict:
-    """moto goes through everything while it tells everything, and fails when somebody changes it meanwhile."""
+    """moto iterates over everything for its answer, and fails when something is changed meanwhile."""
     _must_exist(call, call.get("PermissionsBoundary"))
     answer = call.stock()
     for detail in answer.get("RoleDetailList", []):
@@ -185,7 +185,7 @@ def list_service_specific_credentials(call: Call) -> dict:
 
 
 def may(account: str, arn: str, action: str) -> bool:
-    """Whether a user or role may do this on everything, as `SimulatePrincipalPolicy` tells it."""
+    """Whether a user or role may do this on everything, as `SimulatePrincipalPolicy` answers."""
     policies, boundary = simulate.principal(account, arn)
     return simulate.decide(policies, action, "*", {}, boundary).decision == "allowed"
 

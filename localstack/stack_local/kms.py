@@ -1,7 +1,7 @@
 """KMS: LocalStack's own, which never asks a key's policy. Here one that denies an action to everybody is heeded.
 
 https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html: without the key policy's permission IAM's alone has
-no effect, so an account can hold keys that nobody but their owner may ask about.
+no effect, so an account can hold keys that only their owner may describe.
 """
 
 from localstack.services.kms.models import kms_stores

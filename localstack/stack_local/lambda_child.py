@@ -1,4 +1,4 @@
-"""The process one invocation runs in: calls the handler and writes down what came of it. Imports nothing of ours."""
+"""The process one invocation runs in: calls the handler and writes down what came of it. Imports nothing of this package."""
 
 import importlib
 import json

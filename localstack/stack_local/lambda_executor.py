@@ -1,7 +1,7 @@
 """Runs Python functions as processes of this machine, where LocalStack would want containers, when that was asked for.
 
-No runtime API, no layers, no other languages: enough to see a function invoked with its event. A function is code of whoever
-made it, run as whoever started the server, and any credentials make one: hence `--functions`, without which none runs.
+No runtime API, no layers, no other languages: enough to see a function invoked with its event. A function is code of its
+creator, run as the user who started the server, and any credentials can create one: hence `--functions`, without which none runs.
 """
 
 import json

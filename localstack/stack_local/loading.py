@@ -1,6 +1,6 @@
 """Services are loaded when they are first asked for, and answer once they are loaded.
 
-LocalStack calls a service loaded before its operations are known, so that whoever asks at that moment is told that there is no
+LocalStack calls a service loaded before its operations are known, so that a request at that moment is answered that there is no
 such operation. And Python gives up with a deadlock where one thread imports a package and another one a module in it, as
 happens when two services of moto that use each other are first asked at the same time.
 """
@@ -54,7 +54,7 @@ def load_whole() -> None:
     imports_one_at_a_time()
     ServiceLoader.require_service = _require_service
     _without_instances()
-    # moto looks through its own methods anew for every call.
+    # moto looks through its own methods again for every call.
     from moto.core import responses
 
     responses.method_names_from_class = functools.cache(responses.method_names_from_class)

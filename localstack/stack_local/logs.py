@@ -63,7 +63,7 @@ def _matches(pattern: str, message: str) -> bool:
 
 @operations.on("FilterLogEvents")
 def filter_events(call: Call) -> dict:
-    """moto returns one stream after the other unless it is told to mix them, which is not a choice any more: "the value is assumed
+    """moto returns one stream after the other unless it is asked to mix them, which is not a choice any more: "the value is assumed
     to be true" (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html). LocalStack has no
     patterns."""
     pattern = call.get("filterPattern") or ""
@@ -79,7 +79,7 @@ def _filters(call: Call) -> list[dict]:
 
 @operations.on("DescribeLogGroups")
 def describe_log_groups(call: Call) -> dict:
-    """API reference LogGroup: each is told with the number of its metric filters."""
+    """API reference LogGroup: each is returned with the number of its metric filters."""
     answer = call.stock()
     count = lambda group: sum(one["logGroupName"] == group["logGroupName"] for one in _filters(call))
     return answer | {"logGroups": [group | {"metricFilterCount": count(group)} for group in answer.get("logGroups", [])]}
@@ -113,7 +113,7 @@ def delete_metric_filter(call: Call) -> dict:
 
 @operations.on("DeleteLogGroup")
 def delete_log_group(call: Call) -> dict:
-    """Its filters and tags go with it: a group that is made anew with the name has none."""
+    """Its filters and tags are deleted with it: a new group with the name has none."""
     answer = call.stock()
     filters = _filters(call)
     filters[:] = [one for one in filters if one["logGroupName"] != call["logGroupName"]]

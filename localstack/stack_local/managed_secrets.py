@@ -3,7 +3,7 @@
 import json
 import secrets as randomness
 
-# How often RDS rotates what it keeps, unless told otherwise (Amazon RDS User Guide, "Password management").
+# How often RDS rotates what it keeps, by default (Amazon RDS User Guide, "Password management").
 DAYS = 7
 
 

@@ -16,7 +16,7 @@ KINDS = {
     # The reason of a request that is FAILED.
     "sso.assignment": ("Received a 403 status error: Access denied.",),
     "sso.provisioning": ("Received a 403 status error: Access denied.",),
-    # No failure on AWS either: the service says so and goes on trying.
+    # No failure on AWS either: the service says so and keeps trying.
     "ecs.task": ("no-capacity",),
 }
 

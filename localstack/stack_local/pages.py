@@ -1,8 +1,8 @@
-"""Lists one item a page, for whoever wants to know that a client asks for the next one.
+"""Lists one item a page, to test that a client asks for the next one.
 
 A request with the header `X-Stack-Page-Items: 1` is answered with at most so many items and a token for the rest, in the
 service's own words. What is a list, and what its tokens are called, is read from botocore's models of paginated operations,
-so this holds for every service, whoever serves it here. An answer that is not the last one has `X-Stack-Page-More: yes`.
+so this holds for every service, whatever implements it here. An answer that is not the last one has `X-Stack-Page-More: yes`.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Once after installing: `python -m stack_local.prepare`.
 
-LocalStack tells which service a request is for from an index over all of AWS's API models. Building it takes seconds
+LocalStack finds the service of a request by an index over all of AWS's API models. Building it takes seconds
 and several hundred megabytes, which every server would otherwise spend on its first request, and keep.
 """
 
@@ -9,7 +9,7 @@ import pathlib
 import sys
 import tempfile
 
-# Beside the packages it was made from, so that it goes when they go.
+# Beside the packages it was made from, so that it is deleted with them.
 FOLDER = pathlib.Path(sys.prefix) / "share" / "stack-local-aws"
 
 

@@ -1,4 +1,4 @@
-"""AWS's quotas. None is in force until somebody asks for it: a test of a thousand things is no test of quotas."""
+"""AWS's quotas. None is in force until it is turned on: a test of a thousand things is no test of quotas."""
 
 import json
 import os
@@ -14,8 +14,8 @@ AWS = {
     "networks": 5,  # per region, with the default one
     "internet-gateways": 5,  # per region
     "nat-gateways-per-zone": 5,
-    "event-rules": 300,  # on an event bus; told by Service Quotas, refused to nobody
-    "fargate-vcpus": 6,  # told by Service Quotas, refused to nobody
+    "event-rules": 300,  # on an event bus; reported by Service Quotas, never refused
+    "fargate-vcpus": 6,  # reported by Service Quotas, never refused
     "fargate-spot-vcpus": 6,
 }
 

@@ -34,7 +34,7 @@ class Script:
     """What the command of a one-off task does, acted out, as nothing runs here.
 
     Of `sh -c "echo ready; sleep 5; exit 3"` it writes `ready` to the log, waits five seconds (at any time scale) and exits with 3.
-    After `trap` it exits with 0 when it is told to stop. Every other command takes no time and succeeds.
+    After `trap` it exits with 0 when it is stopped. Every other command takes no time and succeeds.
     """
 
     def __init__(self, container: str, command: list[str]):
@@ -58,7 +58,7 @@ def _steps(command: list[str]) -> list[list[str]]:
 
 
 def image_digest(image: str) -> str:
-    """The digest of an image's manifest, which ECS tells of every container: its own, or one that the name always has."""
+    """The digest of an image's manifest, which ECS returns for every container: its own, or one that the name always has."""
     name, _, digest = image.partition("@")
     return digest or "sha256:" + hashlib.sha256(name.encode()).hexdigest()
 
@@ -427,7 +427,7 @@ class Service:
 
 
 def settle(world: World, service: Service) -> None:
-    # Enough steps for a rollout and a rollback when nothing takes time; a service that cannot start goes on
+    # Enough steps for a rollout and a rollback when nothing takes time; a service that cannot start continues
     # at the next look.
     for _ in range(24):
         if not _step(world, service):

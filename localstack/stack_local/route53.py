@@ -1,7 +1,7 @@
 """Route 53: LocalStack's own, with what AWS refuses of records of one name that lead to several places.
 
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_ResourceRecordSet.html: "You can't create a simple record and a non-simple record
-with the same name and type", one PRIMARY and one SECONDARY of a name and type, and no two routing policies. The words are ours.
+with the same name and type", one PRIMARY and one SECONDARY of a name and type, and no two routing policies. Own wording.
 """
 
 from moto.route53.models import FakeZone, Route53Backend

@@ -6,7 +6,7 @@ of what was made before is in `ask.here` (this account and region) and `ask.acco
 answers. Nothing here knows LocalStack.
 
 To add one: a function below, with `@rule(id, calls, code, source=…)`, and a row in `tests/test_rules.py` that breaks it
-and one that does not. `pending` says which change of `stack` it waits for: until then it is told of recordings only.
+and one that does not. `pending` says which change of `stack` it waits for: until then it is reported for recordings only.
 """
 
 import json
@@ -299,7 +299,7 @@ def _replica_without_backups(ask: Ask) -> str | None:
     "R4",
     "rds:RestoreDBInstanceFromDBSnapshot",
     code="InvalidParameterCombination",
-    source="API reference RestoreDBInstanceFromDBSnapshot, ManageMasterUserPassword: applies to RDS for Oracle only (the words are ours)",
+    source="API reference RestoreDBInstanceFromDBSnapshot, ManageMasterUserPassword: applies to RDS for Oracle only (own wording)",
 )
 def _restore_with_managed_password(ask: Ask) -> str | None:
     snapshot = _snapshot(ask, ask.get("DBSnapshotIdentifier", "")) or {}
@@ -485,7 +485,7 @@ def _group_text(ask: Ask) -> str | None:
     "R11",
     "rds:CreateDBSubnetGroup",
     code="InvalidParameterValue",
-    source="API reference CreateDBSubnetGroup: must not be default (the words are ours)",
+    source="API reference CreateDBSubnetGroup: must not be default (own wording)",
 )
 def _default_subnet_group(ask: Ask) -> str | None:
     if ask.get("DBSubnetGroupName", "").lower() == "default":
@@ -550,7 +550,7 @@ def _last(arn: str) -> str:
     "ecs:CreateService",
     "ecs:UpdateService",
     code="InvalidParameterException",
-    source="ECS developer guide, service-rebalancing: maximumPercent must be more than 100 (the words are ours)",
+    source="ECS developer guide, service-rebalancing: maximumPercent must be more than 100 (own wording)",
 )
 def _rebalancing(ask: Ask) -> str | None:
     name = _last(ask.get("serviceName") or ask.get("service", ""))
@@ -928,7 +928,7 @@ def _key_is_a_key(ask: Ask) -> str | None:
     "R32",
     "s3:PutBucketEncryption",
     code="InvalidArgument",
-    source="API reference ServerSideEncryptionByDefault, KMSMasterKeyID: key ID, key ARN or alias (the words are ours)",
+    source="API reference ServerSideEncryptionByDefault, KMSMasterKeyID: key ID, key ARN or alias (own wording)",
 )
 def _key_of_bucket(ask: Ask) -> str | None:
     for entry in ask.get("ServerSideEncryptionConfiguration", {}).get("Rules", []):
@@ -1057,7 +1057,7 @@ def _(ask: Ask, answer: dict) -> None:
     "R37",
     *("cloudfront:CreateDistribution", "cloudfront:CreateDistributionWithTags", "cloudfront:UpdateDistribution"),
     code="InvalidArgument",
-    source="CloudFront developer guide, standard logging: do not choose a bucket in an opt-in region (the words are ours)",
+    source="CloudFront developer guide, standard logging: do not choose a bucket in an opt-in region (own wording)",
 )
 def _logs_in_opt_in_region(ask: Ask) -> str | None:
     config = ask.get("DistributionConfig") or ask.get("DistributionConfigWithTags", {}).get("DistributionConfig", {})
@@ -1076,7 +1076,7 @@ def _logs_in_opt_in_region(ask: Ask) -> str | None:
     "R38",
     "cloudwatch:PutMetricAlarm",
     code="ValidationError",
-    source="API reference PutMetricAlarm, Period: required for alarms based on static thresholds (the words are ours)",
+    source="API reference PutMetricAlarm, Period: required for alarms based on static thresholds (own wording)",
 )
 def _alarm_without_period(ask: Ask) -> str | None:
     return "Period must not be null" if ask.get("MetricName") and ask.get("Period") is None else None
@@ -1086,7 +1086,7 @@ def _alarm_without_period(ask: Ask) -> str | None:
     "R39",
     "cloudwatch:PutMetricAlarm",
     code="ValidationError",
-    source="API reference PutMetricAlarm, DatapointsToAlarm: the M of M out of N (the words are ours)",
+    source="API reference PutMetricAlarm, DatapointsToAlarm: the M of M out of N (own wording)",
 )
 def _more_datapoints_than_periods(ask: Ask) -> str | None:
     points, periods = ask.get("DatapointsToAlarm", 0), ask.get("EvaluationPeriods")
@@ -1102,7 +1102,7 @@ _HOUR, _DAY, _WEEK = 3_600, 86_400, 604_800
     "R40",
     "cloudwatch:PutMetricAlarm",
     code="ValidationError",
-    source="API reference PutMetricAlarm, EvaluationPeriods: a day at most, seven with periods of an hour or more (the words are ours)",
+    source="API reference PutMetricAlarm, EvaluationPeriods: a day at most, seven with periods of an hour or more (own wording)",
 )
 def _evaluates_for_too_long(ask: Ask) -> str | None:
     stats = [query.get("MetricStat") or {} for query in ask.get("Metrics", [])]
@@ -1117,7 +1117,7 @@ def _evaluates_for_too_long(ask: Ask) -> str | None:
     "R41",
     "cloudwatch:PutMetricAlarm",
     code="ValidationError",
-    source="API reference PutMetricAlarm: a MetricName with a statistic, or Metrics, and each action is an ARN (the words are ours)",
+    source="API reference PutMetricAlarm: a MetricName with a statistic, or Metrics, and each action is an ARN (own wording)",
 )
 def _alarm_of_nothing(ask: Ask) -> str | None:
     one, several = bool(ask.get("MetricName")), bool(ask.get("Metrics"))

@@ -18,7 +18,7 @@ def _owner(call: Call, bucket: str) -> str | None:
 
 
 def _lets_in(call: Call, owner: str, bucket: str) -> bool:
-    """Whether the bucket's policy names somebody else. What it lets them do is not looked at."""
+    """Whether the bucket's policy names another account. What it allows is not checked."""
     stores = s3_stores[owner]
     found = next((store.buckets[bucket] for store in stores.values() if bucket in store.buckets), None)
     policy = getattr(found, "policy", None)
@@ -44,7 +44,7 @@ def whose(call: Call) -> None:
         owner = _owner(call, bucket) if bucket else None
         if owner is None or (expected in (None, owner) and (owner == call.account or _lets_in(call, owner, bucket))):
             continue
-        # An answer to HEAD has no body: the status is all that is told.
+        # An answer to HEAD has no body: the status is all that is sent.
         if call.context.operation.name.startswith("Head"):
             raise fault("403", "Forbidden", status=403)
         raise fault("AccessDenied", "Access Denied", status=403)
@@ -79,7 +79,7 @@ def restore_object(call: Call) -> dict:
     if place in _restores and not _restores[place].done():
         raise fault("RestoreAlreadyInProgress", "Object restore is already in progress", status=409)
     if now.get("StorageClass") == "DEEP_ARCHIVE" and tier == "Expedited":
-        # "Expedited retrieval type is not available for S3 Glacier Deep Archive" (as above, GlacierJobParameters); the words are ours.
+        # "Expedited retrieval type is not available for S3 Glacier Deep Archive" (as above, GlacierJobParameters); own wording.
         raise fault("InvalidArgument", "Retrieval option is not supported by this storage class")
     answer = call.stock()
     _restores[place] = clock.timer("s3.restore")

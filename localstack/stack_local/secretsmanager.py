@@ -46,7 +46,7 @@ def rotate_secret(call: Call) -> dict:
     if secret is None:
         return call.stock()
     if call.get("RotationLambdaARN"):
-        # "For managed rotation … don't include RotationLambdaARN" (API reference); the words are ours.
+        # "For managed rotation … don't include RotationLambdaARN" (API reference); own wording.
         raise fault("InvalidRequestException", "A rotation function can't be set for a secret that another service manages.")
     rules = call.get("RotationRules", {})
     days = rules.get("AutomaticallyAfterDays")
@@ -75,11 +75,11 @@ def cancel_rotate_secret(call: Call) -> dict:
 def replicate(call: Call) -> dict:
     secret = _secret(call)
     if secret is not None and secret.owning_service:
-        # Secrets Manager User Guide, "Secrets managed by other AWS services": what a service keeps, it alone changes; the words are ours.
+        # Secrets Manager User Guide, "Secrets managed by other AWS services": what a service keeps, it alone changes; own wording.
         raise fault("InvalidRequestException", "You can't replicate a secret that is managed by another service.")
     for wanted in call["AddReplicaRegions"]:
         if any(copied.region == wanted["Region"] for copied in getattr(secret, "replicas", [])):
-            # The words are ours.
+            # Own wording.
             raise fault("InvalidParameterException", f"Secret is already replicated to region {wanted['Region']}.")
     return call.stock()
 
@@ -92,7 +92,7 @@ def stop_replication(call: Call) -> dict:
     if copied is None:
         return call.stock()
     if not isinstance(copied, ReplicaSecret):
-        # The words are ours.
+        # Own wording.
         raise fault("InvalidRequestException", "Operation is only permitted on a replica secret.")
     source, store = copied.source, secretsmanager_backends[call.account][call.region].secrets
     source.replicas = [other for other in source.replicas if other is not copied]
@@ -106,7 +106,7 @@ def stop_replication(call: Call) -> dict:
 
 @operations.on("PutSecretValue", "UpdateSecret", "DeleteSecret")
 def change(call: Call) -> dict:
-    """What a service keeps, it alone changes (Secrets Manager User Guide, "Secrets managed by other AWS services"); the words are ours."""
+    """What a service keeps, it alone changes (Secrets Manager User Guide, "Secrets managed by other AWS services"); own wording."""
     if isinstance(_secret(call), ReplicaSecret):
         raise OperationNotPermittedOnReplica
     if _managed(call) is not None and not call.context.is_internal_call:
@@ -131,4 +131,4 @@ def _tell(account: str, region: str, arn: str) -> None:
     try:
         connect_to(aws_access_key_id=account, aws_secret_access_key="test", region_name=region).events.put_events(Entries=[entry])
     except Exception:
-        _log.exception("nobody was told that %s was rotated", arn)
+        _log.exception("the rotation of %s was not reported", arn)

@@ -1,4 +1,4 @@
-"""The server: a thread for each connection, listening where it was told to and nowhere else.
+"""The server: a thread for each connection, listening at the given address and nowhere else.
 
 LocalStack's own takes the port from GATEWAY_LISTEN and forgets the address, and hands each request from a reactor to a thread and
 back, which costs as much of the interpreter lock as the answer itself does.
@@ -30,7 +30,7 @@ class Connection(socketserver.BaseRequestHandler):
         self.http = h11.Connection(h11.SERVER)
 
     def handle(self):
-        # Whoever hung up does not want to hear of it.
+        # A client that hung up needs no answer.
         with contextlib.suppress(ConnectionError, TimeoutError):
             try:
                 while self._answer():
@@ -76,7 +76,7 @@ class Connection(socketserver.BaseRequestHandler):
         bodiless = request.method == b"HEAD" or int(code) in BODILESS
         for data in written:
             if data and not bodiless:
-                # The first piece goes with the head.
+                # The first piece is sent with the head.
                 self.request.sendall(out + self.http.send(h11.Data(data=data)))
                 out = b""
         self.request.sendall(out + self.http.send(h11.EndOfMessage()))
@@ -137,7 +137,7 @@ class LoopbackServer(RuntimeServer):
     def register(self, gateway, listen, ssl_creds=None):
         from rolo.gateway.wsgi import WsgiGateway
 
-        # Plain HTTP only: nobody needs a certificate to talk to their own machine. Bound here, so that a port in use ends the start.
+        # Plain HTTP only: no certificate is needed on one's own machine. Bound here, so that a port in use ends the start.
         self._listeners += [_Listener(address.host, address.port, WsgiGateway(gateway)) for address in listen]
 
     def run(self):

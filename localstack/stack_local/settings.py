@@ -11,7 +11,7 @@ SETTINGS = {
     # A thread costs memory and a switch; more than this many answers at once only wait for the interpreter lock.
     "GATEWAY_WORKER_COUNT": "64",
     "LAMBDA_RUNTIME_EXECUTOR": "local",
-    # LocalStack has providers of its own for these; ours wrap them.
+    # LocalStack has providers of its own for these; those here wrap them.
     "PROVIDER_OVERRIDE_ACM": "stack",
     "PROVIDER_OVERRIDE_CLOUDWATCH": "stack",
     "PROVIDER_OVERRIDE_EC2": "stack",
@@ -23,7 +23,7 @@ SETTINGS = {
     "PROVIDER_OVERRIDE_S3": "stack",
     "PROVIDER_OVERRIDE_SECRETSMANAGER": "stack",
     "PROVIDER_OVERRIDE_SNS": "stack",
-    # LocalStack signs its own calls with these; a user's real credentials are nobody's business here.
+    # LocalStack signs its own calls with these; a user's real credentials must not be read here.
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
 }

@@ -1,4 +1,4 @@
-"""Nothing here runs in the background. Whatever takes time is brought up to date when somebody looks."""
+"""Nothing here runs in the background. Whatever takes time is brought up to date by the next call."""
 
 from collections.abc import Callable
 

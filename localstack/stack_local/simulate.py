@@ -292,7 +292,7 @@ def _refuse_what_is_wrong(call: Call) -> None:
     if any(not 5 <= len(entry.get("ContextKeyName", "")) <= 256 for entry in call.get("ContextEntries", [])):
         raise invalid("contextEntries", "constraint: Member must have length between 5 and 256")
     for action in call["ActionNames"]:
-        # "Each operation must include the service identifier"; the words are ours.
+        # "Each operation must include the service identifier"; own wording.
         if not _ACTION.fullmatch(action):
             raise fault("InvalidInput", f"Invalid action: {action}")
 
@@ -328,7 +328,7 @@ def simulate(call: Call) -> dict:
         if resources == ["*"]:
             result |= _told(by_resource["*"])
         else:
-            # Missing keys are told of each resource then.
+            # Missing keys are reported for each resource then.
             result |= _told(by_resource[first]) | {"MissingContextValues": [], "EvalDecisionDetails": {}}
             result["ResourceSpecificResults"] = [
                 {"EvalResourceName": resource, "EvalResourceDecision": decided.decision} | _told(decided)

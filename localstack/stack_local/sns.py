@@ -1,4 +1,4 @@
-"""SNS: LocalStack's own, which tells the ARNs of subscriptions that nobody has confirmed."""
+"""SNS: LocalStack's own, which returns the ARNs of unconfirmed subscriptions."""
 
 from localstack.services.sns.models import sns_stores
 
@@ -13,7 +13,7 @@ def _is_pending(call: Call, arn: str) -> bool:
 
 @operations.on("Subscribe")
 def subscribe(call: Call) -> dict:
-    """API reference Subscribe: the ARN of one that is not confirmed is told only if ReturnSubscriptionArn says so."""
+    """API reference Subscribe: the ARN of one that is not confirmed is returned only if ReturnSubscriptionArn says so."""
     answer = call.stock()
     if not call.get("ReturnSubscriptionArn") and _is_pending(call, answer["SubscriptionArn"]):
         return {"SubscriptionArn": "pending confirmation"}

@@ -1,6 +1,6 @@
 """IAM Identity Center: an organization's instance, permission sets, and who is assigned them in which account. Users and groups are in the
-identity store (`identitystore`). An account has no instance until somebody says so by the control, as on AWS nobody has one who did
-not enable it, and only the console does that for an organization.
+identity store (`identitystore`). An account has no instance until it is enabled by the control, as on AWS an account has none
+before it is enabled, and only the console does that for an organization.
 
 Any account can be a target: whether it is in the organization is not looked at. Applications are not here."""
 
@@ -140,7 +140,7 @@ def _missing(account: str, one: _Set) -> str | None:
 
 
 def _deprovision(one: _Set, account: str) -> None:
-    """The role goes with the last assignment in an account."""
+    """The role is deleted with the last assignment in an account."""
     name = one.roles.pop(account, None)
     one.provisioned.pop(account, None)
     if name:

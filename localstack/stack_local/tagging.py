@@ -1,4 +1,4 @@
-"""The tagging API: what has tags, whoever keeps it here. On AWS it follows a change within a minute or so, here at once."""
+"""The tagging API: what has tags, whatever keeps it here. On AWS it follows a change within a minute or so, here at once."""
 
 from localstack.services.events.models import events_stores
 from localstack.services.kms.models import kms_stores

@@ -1,4 +1,4 @@
-"""Jobs: backups, copies and restores that somebody asks for. Nothing is started by a plan."""
+"""Jobs: backups, copies and restores on demand. Nothing is started by a plan."""
 
 import copy
 import re
@@ -20,7 +20,7 @@ from stack_local.settling import settles
 
 class Job:
     def __init__(self, view: dict, request: dict, status: str):
-        self.view = view  # as AWS tells it
+        self.view = view  # as AWS returns it
         self.request = request
         self.field = status  # what its status is called there
         self.point: Point | None = None  # what it makes
@@ -39,7 +39,7 @@ class Job:
 
 @settles
 def settle(_account: str, _region: str) -> None:
-    """All of them: a copy is told of where it comes from and is somewhere else."""
+    """All of them: a copy is listed in the region of its source and is in another one."""
     settle_points()
     for _, state in store.places():
         for job in (*state.backups.values(), *state.copies.values()):
@@ -51,7 +51,7 @@ def settle(_account: str, _region: str) -> None:
                 if job.point.is_snapshot:
                     backups.drop(job.point.arn, clock.real_timer(0))
                 job.point.vault.points.pop(job.point.arn, None)
-                job.end("FAILED", "The snapshot failed.")  # the words are ours
+                job.end("FAILED", "The snapshot failed.")  # own wording
             else:
                 job.view[job.field] = "RUNNING"
         for job in state.restores.values():
@@ -63,7 +63,7 @@ def settle(_account: str, _region: str) -> None:
             elif became == "creating":
                 job.view[job.field] = "RUNNING"
             else:
-                job.end("FAILED", f"The DB instance is {became}.")  # the words are ours
+                job.end("FAILED", f"The DB instance is {became}.")  # own wording
 
 
 @operations.before_all
@@ -81,7 +81,7 @@ def _known(jobs: dict, call: Call) -> Job | None:
 def _job(jobs: dict, call: Call, id: str) -> dict:
     found = jobs.get(call[id])
     if found is None:
-        raise fault("ResourceNotFoundException", f"Cannot find job {call[id]}")  # the words are ours
+        raise fault("ResourceNotFoundException", f"Cannot find job {call[id]}")  # own wording
     return copy.deepcopy(found.view)
 
 
@@ -133,8 +133,8 @@ def _type(call: Call, arn: str) -> str:
         if _bucket(call, arn) is not None:
             return "S3"
     else:
-        raise invalid(f"Invalid or unsupported resource ARN {arn}")  # the words are ours
-    raise fault("ResourceNotFoundException", f"Cannot find resource {arn}")  # the code is the API reference's; the words are ours
+        raise invalid(f"Invalid or unsupported resource ARN {arn}")  # own wording
+    raise fault("ResourceNotFoundException", f"Cannot find resource {arn}")  # the code is the API reference's; own wording
 
 
 def _check(call: Call) -> None:
@@ -142,7 +142,7 @@ def _check(call: Call) -> None:
     if words := check_lifecycle(call.get("Lifecycle")):
         raise invalid(words)
     # "If this value is included, it must be at least 60 minutes to avoid errors" (API reference, StartBackupJob, StartWindowMinutes); the
-    # words are ours.
+    # wording is this project's.
     if (start := call.get("StartWindowMinutes")) is not None and start < 60:
         raise invalid("StartWindowMinutes cannot be less than 60 minutes")
 
@@ -175,7 +175,7 @@ def start_backup_job(call: Call) -> dict:
     job = jobs[id] = Job(view, call.request, "State")
     if vault.locks_out(lifecycle.get("DeleteAfterDays")):
         # "If the job's retention period is shorter than that minimum retention period, then the vault fails that backup or copy job" (API
-        # reference, PutBackupVaultLockConfiguration); the words are ours.
+        # reference, PutBackupVaultLockConfiguration); own wording.
         job.end("FAILED", _RETENTION)
     else:
         try:
@@ -205,7 +205,7 @@ def _snapshot(call: Call, vault, arn: str, lifecycle: dict, id: str) -> Point:
 def _bucket_point(call: Call, vault, arn: str, lifecycle: dict) -> Point:
     bucket = _bucket(call, arn)
     if bucket.versioning_status != "Enabled":
-        # https://docs.aws.amazon.com/aws-backup/latest/devguide/s3-backups.html: it needs versions. The words are ours.
+        # https://docs.aws.amazon.com/aws-backup/latest/devguide/s3-backups.html: it needs versions. Own wording.
         raise fault("InvalidRequestException", f"Versioning is not enabled for the bucket {bucket.name}.")
     name = f"{bucket.name}-{now():%Y%m%d%H%M%S}-{uuid.uuid4().hex[:8]}"
     point = Point(call.arn("backup", f"recovery-point:{name}"), vault, arn, "S3", call["IamRoleArn"], lifecycle)
@@ -236,14 +236,14 @@ def start_copy_job(call: Call) -> dict:
         return {"CopyJobId": known.view["CopyJobId"], "CreationDate": known.view["CreationDate"], "IsParent": False}
     source, to = vault.points.get(call["RecoveryPointArn"]), call["DestinationBackupVaultArn"]
     if source is None:
-        # The code is the API reference's; the words are ours.
+        # The code is the API reference's; own wording.
         raise fault("ResourceNotFoundException", f"Recovery point {call['RecoveryPointArn']} does not exist.")
     if source.status != "COMPLETED":
         raise fault("InvalidRequestException", f"Recovery point {source.arn} is {source.status}.")  # as above
     _check(call)
     match = re.fullmatch(r"arn:aws:backup:([^:]+):(\d{12}):backup-vault:[^:]+", to)
     if not match:
-        raise invalid(f"Invalid destination backup vault ARN {to}")  # the words are ours
+        raise invalid(f"Invalid destination backup vault ARN {to}")  # own wording
     id = str(uuid.uuid4())
     # Without one it has that of its source: https://docs.aws.amazon.com/aws-backup/latest/devguide/API_CopyAction.html
     lifecycle = call.get("Lifecycle") or source.lifecycle
@@ -269,7 +269,7 @@ def start_copy_job(call: Call) -> dict:
         # AWS's words, as quoted by those who met them. There are no organizations here.
         job.end("FAILED", "Copy job failed. Both source and destination account must be a member of the same organization.")
     elif target is None:
-        job.end("FAILED", f"The backup vault {to} does not exist.")  # the words are ours
+        job.end("FAILED", f"The backup vault {to} does not exist.")  # own wording
     elif target.locks_out(lifecycle.get("DeleteAfterDays")):
         job.end("FAILED", _RETENTION)
     else:
@@ -318,7 +318,7 @@ def start_restore_job(call: Call) -> dict:
         return {"RestoreJobId": known.view["RestoreJobId"]}
     point = next((point for point in points_here(call) if point.arn == call["RecoveryPointArn"]), None)
     if point is None:
-        # The code is the API reference's; the words are ours, as below.
+        # The code is the API reference's; own wording, as below.
         raise fault("ResourceNotFoundException", f"Recovery point {call['RecoveryPointArn']} does not exist.")
     if call.get("IamRoleArn"):
         check_role(call, call["IamRoleArn"])

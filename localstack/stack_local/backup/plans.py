@@ -49,7 +49,7 @@ def check_lifecycle(lifecycle: dict | None, is_continuous: bool = False) -> str 
 def _refused(call: Call, rule: dict) -> str | None:
     vault = rule["TargetBackupVaultName"]
     # "If this value is included, it must be at least 60 minutes to avoid errors" (API reference, BackupRuleInput, StartWindowMinutes;
-    # hashicorp/terraform-provider-aws#8794). The words of this one and of the next three are ours.
+    # hashicorp/terraform-provider-aws#8794). Own wording, here and in the next three.
     start = rule["StartWindowMinutes"]
     if not 60 <= start <= 52560000:
         return "StartWindowMinutes cannot be less than 60 or more than 52560000 minutes"
@@ -66,7 +66,7 @@ def _refused(call: Call, rule: dict) -> str | None:
         if not re.fullmatch(
             r"arn:aws:backup:[^:]+:\d{12}:backup-vault:[a-zA-Z0-9\-_]{2,50}", action["DestinationBackupVaultArn"]
         ):
-            return f"Invalid destination backup vault ARN {action['DestinationBackupVaultArn']}"  # the words are ours
+            return f"Invalid destination backup vault ARN {action['DestinationBackupVaultArn']}"  # own wording
         if words := check_lifecycle(action.get("Lifecycle")):
             return words
     return None
@@ -78,16 +78,16 @@ def _complete(call: Call) -> dict:
     if not NAME.fullmatch(document["BackupPlanName"]):
         raise invalid(f"Backup plan name {document['BackupPlanName']} is not valid")
     if not document["Rules"]:
-        raise invalid("A backup plan has at least one rule.")  # the words are ours
+        raise invalid("A backup plan has at least one rule.")  # own wording
     if len(document["Rules"]) > _RULES:
-        raise fault("LimitExceededException", f"A backup plan has at most {_RULES} rules.")  # the words are ours
+        raise fault("LimitExceededException", f"A backup plan has at most {_RULES} rules.")  # own wording
     rules = []
     for given in document["Rules"]:
         rule = _DEFAULTS | {field: value for field, value in given.items() if value is not None}
         if not NAME.fullmatch(rule["RuleName"]):
             raise invalid(f"Backup rule name {rule['RuleName']} is not valid")
         if len(rule.get("CopyActions") or []) > _COPIES:
-            raise fault("LimitExceededException", f"A backup rule has at most {_COPIES} copy actions.")  # the words are ours
+            raise fault("LimitExceededException", f"A backup rule has at most {_COPIES} copy actions.")  # own wording
         if words := _refused(call, rule):
             raise invalid(f"Error in rule {rule['RuleName']} : {words}")  # as in aws/aws-cdk#8685
         rules.append(rule | {"RuleId": str(uuid.uuid4())})
@@ -104,7 +104,7 @@ def _document(version: dict) -> dict:
 
 def _add(plan: Plan, document: dict) -> None:
     if len(plan.versions) >= _VERSIONS:
-        raise fault("LimitExceededException", f"A backup plan has at most {_VERSIONS} versions.")  # the words are ours
+        raise fault("LimitExceededException", f"A backup plan has at most {_VERSIONS} versions.")  # own wording
     version = base64.b64encode(str(uuid.uuid4()).encode()).decode()
     plan.versions[version] = {"VersionId": version, "CreationDate": now(), "BackupPlan": document}
 
@@ -137,7 +137,7 @@ def create_backup_plan(call: Call) -> dict:
         if _document(plan.newest) == asked:
             raise taken("Backup plan with the same plan document already exists", plan.arn, plan.token)
     if len(kept) >= _PLANS:
-        raise fault("LimitExceededException", f"An account has at most {_PLANS} backup plans.")  # the words are ours
+        raise fault("LimitExceededException", f"An account has at most {_PLANS} backup plans.")  # own wording
     id = str(uuid.uuid4())
     plan = Plan(id, call.arn("backup", f"backup-plan:{id}"), token)
     plan.tags = dict(call.get("BackupPlanTags", {}))

@@ -95,7 +95,7 @@ def view(point: Point) -> dict:
 def point_of(call: Call) -> Point:
     found = vault_of(call, call["BackupVaultName"]).points.get(call["RecoveryPointArn"])
     if found is None:
-        # The code is the API reference's; the words are ours.
+        # The code is the API reference's; own wording.
         raise fault("ResourceNotFoundException", f"Recovery point {call['RecoveryPointArn']} does not exist.")
     return found
 
@@ -160,7 +160,7 @@ def get_recovery_point_restore_metadata(call: Call) -> dict:
 
 def _check_lock(point: Point) -> None:
     # "True means that Vault Lock causes delete or update operations on the recovery points stored in the vault to fail" (API reference,
-    # DescribeBackupVault, Locked). The code is the API reference's; the words are ours.
+    # DescribeBackupVault, Locked). The code is the API reference's; own wording.
     if point.vault.lock is not None:
         raise fault(
             "InvalidRequestException", f"The backup vault {point.vault.name} is locked: {point.arn} cannot be changed or deleted."
@@ -224,5 +224,5 @@ def list_protected_resources(call: Call) -> dict:
 def describe_protected_resource(call: Call) -> dict:
     found = _protected(call).get(call["ResourceArn"])
     if found is None:
-        raise fault("ResourceNotFoundException", f"Cannot find resource {call['ResourceArn']}")  # the words are ours
+        raise fault("ResourceNotFoundException", f"Cannot find resource {call['ResourceArn']}")  # own wording
     return found

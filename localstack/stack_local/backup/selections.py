@@ -1,4 +1,4 @@
-"""What a plan is for: selections, which nobody can change."""
+"""What a plan backs up: selections, which cannot be changed."""
 
 import copy
 import uuid
@@ -21,7 +21,7 @@ def _plan(call: Call) -> Plan:
 
 
 def _complete(given: dict) -> dict:
-    """What AWS tells of a selection has each of its lists, were they given or not."""
+    """AWS returns a selection with each of its lists, whether given or not."""
     whole = copy.deepcopy({field: value for field, value in given.items() if value is not None})
     for field in ("Resources", "NotResources", "ListOfTags"):
         whole.setdefault(field, [])
@@ -31,13 +31,13 @@ def _complete(given: dict) -> dict:
 
 def _check(call: Call, selection: dict) -> None:
     if not NAME.fullmatch(selection["SelectionName"]):
-        raise invalid(f"Backup selection name {selection['SelectionName']} is not valid")  # the words are ours
+        raise invalid(f"Backup selection name {selection['SelectionName']} is not valid")  # own wording
     if not selection["Resources"] and not selection["ListOfTags"]:
         # AWS's words, as quoted in ministryofjustice/modernisation-platform-terraform-baselines#90.
         raise invalid("Invalid backup selection. Either 'ListOfTags' or 'Resources' section must be non-empty.")
     conditions = sum(len(listed) for listed in selection["Conditions"].values())
     # "The maximum number of ARNs is 500 without wildcards, or 30 ARNs with wildcards" (API reference, BackupSelection, Resources); the
-    # words of these are ours.
+    # wording of these is this project's.
     arns = [*selection["Resources"], *selection["NotResources"]]
     if len(arns) > _ARNS or sum("*" in arn for arn in arns) > _PATTERNS:
         raise fault("LimitExceededException", f"A selection has at most {_ARNS} resources, {_PATTERNS} with wildcards.")
@@ -70,7 +70,7 @@ def create_backup_selection(call: Call) -> dict:
     selection = _complete(call["BackupSelection"])
     _check(call, selection)
     if len(plan.selections) >= _SELECTIONS:
-        raise fault("LimitExceededException", f"A backup plan has at most {_SELECTIONS} selections.")  # the words are ours
+        raise fault("LimitExceededException", f"A backup plan has at most {_SELECTIONS} selections.")  # own wording
     id = str(uuid.uuid4())
     plan.selections[id] = {"BackupSelection": selection, "CreationDate": now()} | ({"CreatorRequestId": token} if token else {})
     return _made(plan, id)
@@ -83,9 +83,7 @@ def _made(plan: Plan, id: str) -> dict:
 def _selection(call: Call, plan: Plan) -> dict:
     found = plan.selections.get(call["SelectionId"])
     if found is None:
-        raise fault(
-            "ResourceNotFoundException", f"Cannot find Backup selection with ID {call['SelectionId']}"
-        )  # the words are ours
+        raise fault("ResourceNotFoundException", f"Cannot find Backup selection with ID {call['SelectionId']}")  # own wording
     return found
 
 

@@ -49,7 +49,7 @@ def update_region_settings(call: Call) -> dict:
     opted, managed = call.get("ResourceTypeOptInPreference", {}), call.get("ResourceTypeManagementPreference", {})
     for type in (*opted, *managed):
         if type not in _TYPES or (type in managed and type not in _MANAGED):
-            raise invalid(f"Invalid resource type {type}")  # the words are ours
+            raise invalid(f"Invalid resource type {type}")  # own wording
     state.opted.update(opted)
     state.managed.update(managed)
     return {}

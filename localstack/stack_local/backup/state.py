@@ -12,7 +12,7 @@ from stack_local.rds.snapshots import key_arn
 
 operations = Operations("backup")
 
-# LocalStack makes AWS's own keys when somebody asks for them, and does not know this one.
+# LocalStack creates AWS's own keys on the first request, and does not know this one.
 KEY_ALIAS = "alias/aws/backup"
 RESERVED_ALIASES.append(KEY_ALIAS)
 
@@ -34,7 +34,7 @@ class Vault:
 
     @property
     def is_immutable(self) -> bool:
-        """Whether nobody can change or delete its lock any more."""
+        """Whether its lock can no longer be changed or deleted."""
         date = (self.lock or {}).get("LockDate")
         return date is not None and date <= now()
 
@@ -125,7 +125,7 @@ def own_key(account: str, region: str) -> str:
 
 def check_key(call: Call, key: str) -> None:
     # "The server-side encryption key that is used to protect your backups; for example, arn:aws:kms:…:key/…" (API reference,
-    # CreateBackupVault, EncryptionKeyArn); the words are ours.
+    # CreateBackupVault, EncryptionKeyArn); own wording.
     match = re.fullmatch(r"arn:aws:kms:([^:]+):(\d{12}):key/(.+)", key)
     if not match or match[1] != call.region:
         raise invalid(f"Invalid encryption key ARN: {key}")
@@ -167,5 +167,5 @@ NAME = re.compile(r"[a-zA-Z0-9\-_.]{1,50}")
 def check_token(call: Call) -> str | None:
     token = call.get("CreatorRequestId")
     if token is not None and not NAME.fullmatch(token):
-        raise invalid("Invalid CreatorRequestId. It must contain 1 to 50 alphanumeric or '-_.' characters.")  # the words are ours
+        raise invalid("Invalid CreatorRequestId. It must contain 1 to 50 alphanumeric or '-_.' characters.")  # own wording
     return token

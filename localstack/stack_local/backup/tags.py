@@ -19,10 +19,10 @@ def _by_arn(call: Call) -> dict[str, str]:
     # "include only values representing resource types that are fully managed by Backup. These have an ARN that begins arn:aws:backup"
     # (API reference, ListTags).
     if not arn.startswith(f"arn:aws:backup:{call.region}:{call.account}:"):
-        raise invalid(f"Invalid resource ARN {arn}")  # the words are ours
+        raise invalid(f"Invalid resource ARN {arn}")  # own wording
     found = _tags(store.of(call)).get(arn)
     if found is None:
-        raise fault("ResourceNotFoundException", f"Cannot find resource {arn}")  # the words are ours
+        raise fault("ResourceNotFoundException", f"Cannot find resource {arn}")  # own wording
     return found
 
 
@@ -30,7 +30,7 @@ def _by_arn(call: Call) -> dict[str, str]:
 def tag_resource(call: Call) -> dict:
     tags, added = _by_arn(call), call["Tags"]
     if len(tags | added) > 50:
-        raise fault("LimitExceededException", "A resource has at most 50 tags.")  # the words are ours
+        raise fault("LimitExceededException", "A resource has at most 50 tags.")  # own wording
     tags.update(added)
     return {}
 

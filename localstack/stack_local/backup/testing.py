@@ -51,11 +51,11 @@ def _given(document: dict) -> dict:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise invalid(f"Invalid name {name}. It must have 1 to 50 alphanumeric characters or underscores.")  # the words are ours
+        raise invalid(f"Invalid name {name}. It must have 1 to 50 alphanumeric characters or underscores.")  # own wording
 
 
 def _points(given: dict) -> dict:
-    """Which recovery points are tested; the words of the refusals are ours, as of all below that name no source."""
+    """Which recovery points are tested; own wording in the refusals, and in all below that name no source."""
     points = {"SelectionWindowDays": 30, "ExcludeVaults": []} | _given(given)
     if points.get("Algorithm") not in _ALGORITHMS:
         raise invalid("RecoveryPointSelection needs an Algorithm.")

@@ -95,7 +95,7 @@ def put_backup_vault_lock_configuration(call: Call) -> dict:
     vault = vault_of(call, call["BackupVaultName"])
     least, most, days = call.get("MinRetentionDays"), call.get("MaxRetentionDays"), call.get("ChangeableForDays")
     # "The shortest minimum retention period you can specify is 1 day", "The longest maximum retention period you can specify is 36500
-    # days", "you must set ChangeableForDays to 3 or greater" (as above); the words are ours.
+    # days", "you must set ChangeableForDays to 3 or greater" (as above); own wording.
     if least is not None and least < 1:
         raise invalid("MinRetentionDays cannot be less than 1.")
     if most is not None and not 1 <= most <= 36500:
@@ -122,7 +122,7 @@ def delete_backup_vault_lock_configuration(call: Call) -> dict:
 
 def _check_lock(vault: Vault) -> None:
     # "On and after the lock date, the Vault Lock becomes immutable and cannot be changed or deleted" (as above), "you will receive an
-    # InvalidRequestException if you attempt to do so" (API reference, DeleteBackupVaultLockConfiguration); the words are ours.
+    # InvalidRequestException if you attempt to do so" (API reference, DeleteBackupVaultLockConfiguration); own wording.
     if vault.is_immutable:
         raise fault("InvalidRequestException", f"The lock of backup vault {vault.name} is immutable.")
 
@@ -150,13 +150,13 @@ def put_backup_vault_access_policy(call: Call) -> dict:
     except (ValueError, TypeError, KeyError):
         statements = None
     if not statements:
-        raise invalid("The specified policy document is not valid.")  # the words are ours
+        raise invalid("The specified policy document is not valid.")  # own wording
     vault.policy = policy
     return {}
 
 
 def _none(vault: Vault, what: str):
-    # The code is the one of the API reference; that this is it for a vault without one: aquasecurity/cloudsploit#1593. The words are ours.
+    # The code is the one of the API reference; that this is it for a vault without one: aquasecurity/cloudsploit#1593. Own wording.
     return fault("ResourceNotFoundException", f"Backup vault {vault.name} has no {what}.")
 
 
@@ -179,9 +179,9 @@ def delete_backup_vault_access_policy(call: Call) -> dict:
 def put_backup_vault_notifications(call: Call) -> dict:
     vault, topic, events = vault_of(call, call["BackupVaultName"]), call["SNSTopicArn"], call["BackupVaultEvents"]
     if not re.fullmatch(r"arn:aws:sns:[^:]+:\d{12}:.+", topic):
-        raise invalid(f"Invalid SNS topic ARN: {topic}")  # the words are ours
+        raise invalid(f"Invalid SNS topic ARN: {topic}")  # own wording
     if not events:
-        raise invalid("BackupVaultEvents cannot be empty.")  # the words are ours
+        raise invalid("BackupVaultEvents cannot be empty.")  # own wording
     vault.notifications = {"SNSTopicArn": topic, "BackupVaultEvents": list(events)}
     return {}
 

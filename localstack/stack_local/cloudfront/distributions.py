@@ -126,7 +126,7 @@ def _listed(call: Call, some: list[Distribution]) -> dict:
     for kept in some:
         view = _distribution_shown(call, kept)
         config = view.pop("DistributionConfig")
-        # Nobody knows why this is in capitals here.
+        # Why this is in capitals here is unknown.
         config["HttpVersion"] = config["HttpVersion"].upper()
         items.append(
             view
@@ -142,7 +142,7 @@ def _listed(call: Call, some: list[Distribution]) -> dict:
 
 @operations.on("ListConflictingAliases")
 def list_conflicting_aliases(call: Call) -> dict:
-    """What has the name already, in any account: told, half hidden, only to who has a certificate for it."""
+    """What has the name already, in any account: returned, half hidden, only to an owner of a certificate for it."""
     kept = state_of(call).distributions.get(call["DistributionId"])
     if kept is None:
         raise fault("NoSuchDistribution", "The specified distribution does not exist.", status=404)

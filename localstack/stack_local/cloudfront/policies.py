@@ -20,7 +20,7 @@ def _serve(kind: str) -> None:
     words, config_name = KINDS[kind], _config_name(kind)
     plural = f"{kind}List"
 
-    # AWS's own: nobody's to change, and known by their names.
+    # AWS's own: they cannot be changed, and are known by their names.
     managed = {identifier: _managed(identifier, name) for identifier, name in MANAGED.get(kind, {}).items()}
 
     def find(call: Call, to_change: bool = False) -> Kept:

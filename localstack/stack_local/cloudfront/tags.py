@@ -20,7 +20,7 @@ def list_tags_for_resource(call: Call) -> dict:
 
 @operations.on("TagResource", "UntagResource")
 def change_tags(call: Call) -> dict:
-    """Both are a POST to one path; LocalStack takes every one of them for TagResource. The query tells."""
+    """Both are a POST to one path; LocalStack takes every one of them for TagResource. The query distinguishes them."""
     tags = _tagged(call).tags
     if call.context.request.args.get("Operation") == "Untag":
         body = ElementTree.fromstring(call.context.request.get_data())

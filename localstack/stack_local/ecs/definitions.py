@@ -17,7 +17,7 @@ from stack_local.ecs.state import (
     wrong,
 )
 
-# Which memory goes with which CPU on Fargate, in MiB.
+# Which memory is possible with which CPU on Fargate, in MiB.
 _FARGATE_MEMORY = {
     256: (512, 1024, 2048),
     512: range(1024, 4097, 1024),

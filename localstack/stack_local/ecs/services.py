@@ -170,7 +170,7 @@ def _create_request(call: Call) -> dict:
 
 def _service_shown(state: State, service: rollout.Service, tags: bool = False) -> dict:
     view = service.shown(state.tasks.values())
-    # AWS tells these of deployments only.
+    # AWS returns these for deployments only.
     for field in ("serviceConnectConfiguration", "serviceConnectResources"):
         view.pop(field, None)
     if tags:

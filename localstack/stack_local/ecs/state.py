@@ -18,7 +18,7 @@ class State:
         self.tasks: dict[str, rollout.Task] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.tokens = Tokens(lambda token: fault("InvalidParameterException", "Creation of service was not idempotent."))
-        # The words are ours.
+        # Own wording.
         self.run_tokens = Tokens(lambda token: fault("ConflictException", "The client token belongs to another request."))
 
 

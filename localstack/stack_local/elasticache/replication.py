@@ -193,7 +193,7 @@ def describe_replication_groups(call: Call) -> dict:
 
 
 def _transit(call: Call, view: dict) -> dict:
-    """Encryption in transit comes and goes by way of `preferred`."""
+    """Encryption in transit is turned on and off by way of `preferred`."""
     on, mode = view["TransitEncryptionEnabled"], view.get("TransitEncryptionMode")
     wanted, how = call.get("TransitEncryptionEnabled", on), call.get("TransitEncryptionMode")
     if wanted and not on and how != "preferred":

@@ -1,11 +1,11 @@
-"""Tags of what ElastiCache keeps, which are told and changed only while it is `available`."""
+"""Tags of what ElastiCache keeps, which are returned and changed only while it is `available`."""
 
 from stack_local.core import Call, fault, listed, pairs
 from stack_local.elasticache.state import Cache, operations, store
 
 
 def _tagged(call: Call) -> tuple[dict[str, str] | None, Cache | None]:
-    """The tags of an ARN, and the cache that carries them. AWS tells and changes them only while that is `available`."""
+    """The tags of an ARN, and the cache that carries them. AWS returns and changes them only while that is `available`."""
     arn, state = call["ResourceName"], store.of(call)
     cache = next((cache for cache in state.caches if arn in cache.arns), None)
     if cache and cache.status != "available":

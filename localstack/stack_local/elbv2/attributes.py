@@ -68,7 +68,7 @@ TCP_GROUP_ATTRIBUTES = GROUP_ATTRIBUTES | {
     "target_health_state.unhealthy.draining_interval_seconds": "0",
 }
 LISTENER_ATTRIBUTES = {"HTTP": {"routing.http.response.server.enabled": "true"}, "TCP": {"tcp.idle_timeout.seconds": "350"}}
-# Headers that a listener can set or rename: known keys without a value until somebody sets one.
+# Headers that a listener can set or rename: known keys without a value until one is set.
 LISTENER_HEADERS = [
     "routing.http.response.strict_transport_security.header_value",
     "routing.http.response.access_control_allow_origin.header_value",

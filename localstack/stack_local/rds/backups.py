@@ -56,7 +56,7 @@ def copy(source: str, account: str, region: str, name: str, key: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Nobody else may use a colon in the name of a snapshot."""
+    """No one else may use a colon in the name of a snapshot."""
     return name.replace(":", "-")
 
 

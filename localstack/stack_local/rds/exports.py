@@ -74,7 +74,7 @@ def _write(account: str, region: str, task: dict) -> None:
 
 
 def _check(call: Call):
-    """What the API reference lists among the errors of StartExportTask; where it quotes no words, they are ours."""
+    """What the API reference lists among the errors of StartExportTask; own wording where it quotes none."""
     name, arn = call["ExportTaskIdentifier"], call["SourceArn"]
     if name in state.of(call).tasks:
         raise fault("ExportTaskAlreadyExists", f"ExportTask {name} already exists.")
@@ -105,7 +105,7 @@ def _check(call: Call):
         )
     busy = [task for task in state.of(call).tasks.values() if task["Status"] in ("STARTING", "IN_PROGRESS")]
     if len(busy) >= 5:
-        # "up to five concurrent DB snapshot export tasks in progress" (RDS user guide, quotas); code and words are ours.
+        # "up to five concurrent DB snapshot export tasks in progress" (RDS user guide, quotas); own code and wording.
         raise fault("ExportTaskLimitReached", "You cannot have more than 5 exports in progress.")
     return found
 

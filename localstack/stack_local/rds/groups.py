@@ -1,4 +1,4 @@
-"""Subnet and parameter groups: moto's, with what AWS refuses of them and tells about them."""
+"""Subnet and parameter groups: moto's, with what AWS refuses of them and returns about them."""
 
 from stack_local import interfaces
 from stack_local.core import Call, fault

@@ -19,7 +19,7 @@ from stack_local.rds.state import leaving, moto_backend, operations
 from stack_local.rds.state import state as _state
 from stack_local.settling import settles
 
-# What AWS puts off to the maintenance window unless told to apply it at once.
+# What AWS puts off to the maintenance window unless it is to be applied at once.
 _PUT_OFF = (
     "AllocatedStorage",
     "DBInstanceClass",
@@ -262,7 +262,7 @@ def _check_password(call: Call) -> None:
 
 
 def _check_new_password(call: Call, database) -> None:
-    """Who keeps the password from now on, and whether that goes with who keeps it now (API reference, ModifyDBInstance)."""
+    """Who keeps the password from now on, and whether that fits who keeps it now (API reference, ModifyDBInstance)."""
     _check_password(call)
     wanted, managed, password = call.get("ManageMasterUserPassword"), _is_managed(database), call.get("MasterUserPassword")
     if managed and wanted is None and password:
@@ -271,18 +271,18 @@ def _check_new_password(call: Call, database) -> None:
             "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.",
         )
     if managed and wanted is False and not password:
-        # "If you turn off … you must specify MasterUserPassword"; the words are ours.
+        # "If you turn off … you must specify MasterUserPassword"; own wording.
         raise fault(
             "InvalidParameterCombination", "You must specify MasterUserPassword when you disable ManageMasterUserPassword."
         )
     if wanted and not managed and database.replicas:
-        # The same limitation from the other side; the words are ours.
+        # The same limitation from the other side; own wording.
         raise fault(
             "InvalidParameterCombination",
             f"ManageMasterUserPassword is not supported for an instance with read replicas and engine {database.engine}.",
         )
     if database.is_replica and (password or wanted):
-        # "The password of a read replica is that of its source"; the words are ours.
+        # "The password of a read replica is that of its source"; own wording.
         raise fault("InvalidParameterCombination", "You can't change the master user password of a read replica.")
 
 
@@ -327,7 +327,7 @@ def _check_volume(engine: str, kind: str, size: int, iops: int | None, throughpu
 
 
 def _stripe(call: Call, database) -> None:
-    """AWS tells the IOPS and the throughput of gp3 also where nobody asked for any."""
+    """AWS returns the IOPS and the throughput of gp3 also where none were requested."""
     if database.storage_type != "gp3" or database.engine not in ENGINES:
         return
     baseline = (12000, 500) if database.allocated_storage >= _STRIPED else (3000, 125)
@@ -374,7 +374,7 @@ def _check_elsewhere(call: Call, source) -> None:
     key, group = call.get("KmsKeyId"), call.get("DBSubnetGroupName")
     if source.storage_encrypted and not key:
         # "If you create an encrypted read replica from an encrypted DB instance in a different Amazon Web Services Region, then you must
-        # specify a KMS key for the destination" (API reference, CreateDBInstanceReadReplica, KmsKeyId); the words are ours.
+        # specify a KMS key for the destination" (API reference, CreateDBInstanceReadReplica, KmsKeyId); own wording.
         raise fault(
             "InvalidParameterCombination", "Must specify a KMS key of this region for a replica of an encrypted DB instance."
         )
@@ -443,7 +443,7 @@ def promote_read_replica(call: Call) -> dict:
     if name in state.under_way or name in state.failed or name in state.told:
         raise _bad_state(name)
     if not database.is_replica:
-        # The words are ours.
+        # Own wording.
         raise fault("InvalidDBInstanceState", f"DB Instance {name} is not a read replica.")
     days = call.get("BackupRetentionPeriod")
     state.promoted[name] = 1 if days is None else days
@@ -592,7 +592,7 @@ def modify_db_instance(call: Call) -> dict:
 
 
 def _not_begun(request: dict, before: dict) -> dict:
-    """What a change asks for, as AWS tells it before it begins with that."""
+    """What a change asks for, as AWS returns it before it begins with that."""
     values = {
         field: request[field]
         for field in (*_PUT_OFF, "ManageMasterUserPassword")
@@ -625,7 +625,7 @@ def stop_db_instance(call: Call) -> dict:
     # "You can't stop a DB instance that has a read replica, or that is a read replica": in whatever region that is
     # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html).
     if database.is_replica or database.replicas:
-        # The words are ours.
+        # Own wording.
         raise fault("InvalidDBInstanceState", f"Cannot stop {name}: it is a read replica or the source of one.")
     state.under_way[name] = ("stopping", clock.timer("rds.stop"))
     return _view(call, name)
@@ -656,7 +656,7 @@ def _view(call: Call, name: str) -> dict:
 
 @states.of("rds.instance")
 def _say(account: str, region: str, name: str, status: str) -> None:
-    """Has an instance be in this state until somebody ends it as on AWS, or says `available`."""
+    """Puts an instance into this state until it is ended as on AWS, or `available` is set."""
     state = _state.at(account, region)
     if name not in moto_backend(account, region).databases:
         raise ValueError(f"there is no database {name} in {account}, {region}")

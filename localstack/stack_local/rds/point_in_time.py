@@ -46,7 +46,7 @@ def _check_time(database, wanted: datetime.datetime) -> None:
             "InvalidParameterValue",
             f"The specified instance cannot be restored to a time earlier than {_said(begun)} because its backup retention period is set to {days} days.",
         )
-    created = _utc(database.created).replace(microsecond=0)  # times are told in seconds
+    created = _utc(database.created).replace(microsecond=0)  # times are returned in seconds
     if wanted < created:
         raise fault(
             "InvalidParameterValue", f"The specified instance cannot be restored to a time earlier than {_said(created)}."
@@ -57,7 +57,7 @@ def check(call: Call):
     """What AWS refuses of a restore; else the source."""
     wanted, latest = call.get("RestoreTime"), bool(call.get("UseLatestRestorableTime"))
     # "Can't be specified if the UseLatestRestorableTime parameter is enabled", "Can't be specified if the RestoreTime parameter is
-    # provided" (API reference, RestoreDBInstanceToPointInTime); the words are ours.
+    # provided" (API reference, RestoreDBInstanceToPointInTime); own wording.
     if wanted and latest:
         raise fault("InvalidParameterCombination", "RestoreTime and UseLatestRestorableTime cannot be specified together.")
     if not wanted and not latest:
@@ -72,7 +72,7 @@ def check(call: Call):
     if source is None:
         raise fault("DBInstanceNotFound", f"DBInstance {name or call.get('SourceDbiResourceId', '')} not found.", 404)
     if source.db_cluster_identifier:
-        # "This operation doesn't apply to Aurora MySQL and Aurora PostgreSQL" (as above); the words are ours.
+        # "This operation doesn't apply to Aurora MySQL and Aurora PostgreSQL" (as above); own wording.
         raise fault("InvalidParameterValue", f"{name} is a member of a cluster: use RestoreDBClusterToPointInTime.")
     if not source.backup_retention_period:
         raise fault("PointInTimeRestoreNotEnabled", f"Automated backups are not enabled for the database instance {name}.")
@@ -87,7 +87,7 @@ def check(call: Call):
 
 def _check_password(call: Call, source) -> None:
     if call.get("ManageMasterUserPassword") and not source.engine.startswith("oracle"):
-        # "Constraints: Applies to RDS for Oracle only" (as above); the words are ours.
+        # "Constraints: Applies to RDS for Oracle only" (as above); own wording.
         raise fault(
             "InvalidParameterCombination",
             f"ManageMasterUserPassword is not supported for engine {source.engine} when restoring a DB instance to a point in time.",
@@ -95,7 +95,7 @@ def _check_password(call: Call, source) -> None:
 
 
 def named(call: Call) -> dict | None:
-    """What moto is told to restore where backups of another region are named: a database that it knows for the time of the call."""
+    """What moto restores where backups of another region are named: a database that it knows for the time of the call."""
     if not call.get("SourceDBInstanceAutomatedBackupsArn"):
         return None
     return {"SourceDBInstanceIdentifier": _REPLICATED}
@@ -117,7 +117,7 @@ def only_what_is_kept(call: Call, source) -> Iterator[None]:
     reference, RestoreDBInstanceToPointInTime; there too: the defaults of protection, copied tags and IAM).
     """
     kept = copy.copy(source)
-    # It has its source's password, and nobody keeps it.
+    # It has its source's password, which no secret keeps.
     kept.master_user_password = password_of(source)
     kept.manage_master_user_password = False
     kept.__dict__.pop("master_user_secret", None)

@@ -17,7 +17,7 @@ from stack_local.rds.state import leaving, moto_backend, operations
 from stack_local.rds.state import state as _state
 
 # From which region into which, by the table of the page above as it was in 2022 (awsdocs/amazon-rds-user-guide); AWS has more by now,
-# and tells them (DescribeSourceRegions).
+# and lists them (DescribeSourceRegions).
 _INTO = {
     "ap-south-1": "ap-southeast-1 us-east-1 us-east-2 us-west-2",
     "ap-northeast-3": "ap-northeast-1",
@@ -99,7 +99,7 @@ def _source(call: Call):
     arn = call["SourceDBInstanceArn"]
     parts = arn.split(":", 6)
     if len(parts) != 7 or parts[5] != "db":
-        raise fault("InvalidParameterValue", f"Invalid DB instance ARN: {arn}")  # the words are ours
+        raise fault("InvalidParameterValue", f"Invalid DB instance ARN: {arn}")  # own wording
     source = _database(arn) if parts[4] == call.account else None
     if source is None:
         raise fault("DBInstanceNotFound", f"DBInstance {arn} not found.", 404)
@@ -121,15 +121,15 @@ def start(call: Call) -> dict:
     if name in state.under_way or name in state.failed or name in state.told:
         raise fault("InvalidDBInstanceState", f"Instance {name} is not in the available state.")
     if not source.backup_retention_period:
-        # "To be able to replicate automated backups, make sure to enable them" (USER_ReplicateBackups); the words are ours.
+        # "To be able to replicate automated backups, make sure to enable them" (USER_ReplicateBackups); own wording.
         raise fault("InvalidDBInstanceState", f"Automated backups are not enabled for the database instance {name}.")
     key = call.get("KmsKeyId")
     if source.storage_encrypted and not key:
-        # "If you've enabled encryption on the source DB instance, choose the AWS KMS key for encrypting the backups" (as above); the words
-        # are ours.
+        # "If you've enabled encryption on the source DB instance, choose the AWS KMS key for encrypting the backups" (as above); own
+        # wording.
         raise fault("InvalidParameterValue", "Must specify a KMS key of this region for backups of an encrypted DB instance.")
     key = snapshots.target_key(call, key) if key else None
-    # The words of both are ours, the codes the API reference's.
+    # Own wording in both; the codes are the API reference's.
     own = call.arn("rds", f"auto-backup:ab-{source.dbi_resource_id.removeprefix('db-').lower()}")
     kept = _backups.of(call)
     there = kept.get(own)
@@ -180,7 +180,7 @@ def _retain(account: str, region: str, one: _Backup) -> None:
 
 @leaving.append
 def _leave(account: str, region: str, database) -> None:
-    """A database goes: its replicated backups stay."""
+    """A database is deleted: its replicated backups stay."""
     for (owner, there), kept in _backups.places():
         for one in list(kept.values()) if owner == account else []:
             if one.region == region and one.resource == database.dbi_resource_id and not one.is_retained:
@@ -287,7 +287,7 @@ def check(call: Call):
         raise _missing(arn)
     one.refresh()
     if one.database is None or one.latest is None:
-        # The words are ours, the code the API reference's.
+        # Own wording; the code is the API reference's.
         raise fault("InvalidRestoreFault", f"{arn} has nothing yet that can be restored.")
     if wanted := call.get("RestoreTime"):
         wanted = wanted.replace(tzinfo=datetime.UTC) if wanted.tzinfo is None else wanted

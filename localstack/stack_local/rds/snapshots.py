@@ -1,6 +1,6 @@
 """Snapshots of databases: they take their time, are copied between regions and accounts, and what is restored stands alone.
 
-Nothing is kept in the databases here, but that data came along can be shown: what a test says that one holds (`/_stack/data`) goes
+Nothing is kept in the databases here, but that data came along can be shown: data that a test puts into one (`/_stack/data`) is copied
 into its snapshots, their copies and what is restored from them, and so does the master password.
 """
 
@@ -95,7 +95,7 @@ def data(account: str, region: str, name: str, said: str | None) -> str | None:
 
 
 def key_arn(account: str, region: str, key: str) -> str:
-    """The ARN of the key that an alias is for: RDS tells no alias. AWS's own keys exist when somebody asks for them."""
+    """The ARN of the key that an alias is for: RDS returns no alias. AWS's own keys exist on request."""
     name = key.split(":")[-1]
     if not name.startswith("alias/"):
         return key
@@ -192,7 +192,7 @@ def copy_db_snapshot(call: Call) -> dict:
         raise fault("InvalidParameterValue", "Must specify new KMS key for cross region encrypted snapshot copy.")
     if source.kms_key_id and not key and source.account_id != call.account:
         # "If you copy an encrypted DB snapshot that is shared from another Amazon Web Services account, then you must specify a value
-        # for this parameter" (as above); the words are ours.
+        # for this parameter" (as above); own wording.
         raise fault("InvalidParameterValue", "Must specify new KMS key for the copy of an encrypted snapshot of another account.")
     # Without a key it has that of its source (as above).
     key = target_key(call, key) if key else source.kms_key_id
@@ -282,12 +282,12 @@ def db_snapshot_attributes(call: Call) -> dict:
         if _status_of(found) != "available":
             raise fault("InvalidDBSnapshotState", f"Cannot share the snapshot because {name} is not available.")
         if found.kms_key_id and "all" in added:
-            # "You can't use all as a value for that parameter in this case" (API reference, ModifyDBSnapshotAttribute); the words are ours.
+            # "You can't use all as a value for that parameter in this case" (API reference, ModifyDBSnapshotAttribute); own wording.
             raise fault("InvalidParameterValue", f"The encrypted snapshot {name} cannot be shared with all.")
         if found.kms_key_id and found.kms_key_id == key_arn(call.account, call.region, "alias/aws/rds"):
             # "You can't share a snapshot that has been encrypted using the default KMS key of the AWS account that shared the snapshot"
             # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html). The code is the one that the API
-            # reference has for a snapshot that does not allow it; the words are ours.
+            # reference has for a snapshot that does not allow it; own wording.
             raise fault("InvalidDBSnapshotState", f"Cannot share the snapshot {name}: it is encrypted with the default KMS key.")
         request["ValuesToAdd"] = [value for value in added if value not in found.attributes["restore"]]
     return call.moto(request)
@@ -317,7 +317,7 @@ def delete_db_snapshot(call: Call) -> dict:
 
 
 def rename(account: str, region: str, old: str, new: str):
-    """Gives a snapshot a name that RDS lets nobody choose."""
+    """Gives a snapshot a name that RDS lets no one choose."""
     kept = moto_backend(account, region).database_snapshots
     found = kept[new] = kept.pop(old)
     found.db_snapshot_identifier = new
@@ -357,7 +357,7 @@ def check(call: Call):
         raise fault("InvalidDBSnapshotState", f"Cannot restore because the snapshot {name} is not available.")
     if snapshot.account_id != call.account and snapshot.kms_key_id:
         # "you can't restore a DB instance from a DB snapshot that is both shared and encrypted. Instead, you can make a copy"
-        # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html); the words are ours.
+        # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html); own wording.
         raise fault("KMSKeyNotAccessibleFault", f"Cannot restore from the shared, encrypted snapshot {name}: copy it first.")
     size = call.get("AllocatedStorage")
     if size is not None and size < snapshot.allocated_storage:
@@ -387,7 +387,7 @@ def part(call: Call, database, snapshot) -> None:
     database.tags = call.get("Tags") or list(snapshot.database.tags)
     database.deletion_protection = bool(call.get("DeletionProtection"))
     database.multi_az = bool(call.get("MultiAZ"))
-    # Its password is the one in the snapshot, and nobody keeps it.
+    # Its password is the one in the snapshot, which no secret keeps.
     database.manage_master_user_password = False
     if secret := database.__dict__.pop("master_user_secret", None):
         secret.delete_secret()

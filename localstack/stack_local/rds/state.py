@@ -20,11 +20,11 @@ class _State:
         ] = {}  # those that become databases of their own, and for how many days backups are kept then
         self.fates: dict[str, str] = {}  # how those end that are being created and will fail
         self.failed: dict[str, str] = {}  # the state of those that did
-        self.told: dict[str, str] = {}  # the state that somebody said one is in: stopped, full
+        self.told: dict[str, str] = {}  # the state that was set for one: stopped, full
 
 
 state = Store(_State)
-# What is told of a database that goes: its account, its region, and itself.
+# What is called for a database that is deleted: its account, its region, and itself.
 leaving: list[Callable[[str, str, object], None]] = []
 
 

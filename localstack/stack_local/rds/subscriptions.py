@@ -102,7 +102,7 @@ def _view(call: Call, found, status: str | None = None) -> dict:
         "SnsTopicArn": found.sns_topic_arn,
         "Status": status or _status(call, found),
         "SourceType": found.source_type,
-        # The order is nobody's (the words of RDS are silent on it).
+        # No order is documented (the words of RDS are silent on it).
         "SourceIdsList": sorted(found.source_ids),
         "EventCategoriesList": sorted(found.event_categories),
         "Enabled": found.enabled,
@@ -168,7 +168,7 @@ def remove_source(call: Call) -> dict:
 
 @operations.on("DeleteEventSubscription")
 def delete(call: Call) -> dict:
-    """API reference DeleteEventSubscription: while somebody changes it, InvalidEventSubscriptionState."""
+    """API reference DeleteEventSubscription: while it is being changed, InvalidEventSubscriptionState."""
     found = _found(call)
     if _status(call, found) in ("creating", "modifying"):
         raise fault("InvalidEventSubscriptionState", f"Subscription {found.subscription_name} is being modified")

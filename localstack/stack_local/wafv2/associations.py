@@ -25,7 +25,7 @@ def _kind(arn: str) -> str | None:
 
 
 def _resource(call: Call) -> str:
-    """The resource of a call. Of those that are no balancers nobody looks whether they are there."""
+    """The resource of a call. Of those that are no balancers it is not checked that they exist."""
     arn = call.get("ResourceArn", "")
     kind = _kind(arn)
     if kind is None or arn.split(":")[3] != call.region:

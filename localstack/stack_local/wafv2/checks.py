@@ -62,7 +62,7 @@ def check_tags(tags: list[dict] | None) -> list[dict]:
 
 
 def check_addresses(version: str, addresses: list[str]) -> list[str]:
-    """The addresses as they are told: of version 6 with every digit (hashicorp/terraform-provider-aws#31178).
+    """The addresses as they are returned: of version 6 with every digit (hashicorp/terraform-provider-aws#31178).
 
     https://docs.aws.amazon.com/waf/latest/APIReference/API_IPSet.html, Addresses: CIDR notation, any but /0, 10,000 at most. The
     words, and that a network of version 4 has no bits of a host: aws-samples/dcv-web-portal#10, aws/aws-cdk#20003.
@@ -114,7 +114,7 @@ def check_rules(call: Call, rules: list[dict]) -> None:
         values = [rule.get(member) for rule in rules]
         if len(values) != len(set(values)):
             twice = next(value for value in values if values.count(value) > 1)
-            # https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-processing-order.html: unique (the words are ours).
+            # https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-processing-order.html: unique (own wording).
             raise Invalid(f"Each rule in a rule group or web ACL must have a unique {member.lower()}.", field, str(twice))
     for rule in rules:
         _check_visibility(rule, "RULE", "VisibilityConfig")
@@ -218,7 +218,7 @@ def _check_rate(call: Call, one: dict) -> None:
 
 
 def complete_rules(rules: list[dict]) -> list[dict]:
-    """Rules as they are told: AWS fills in how long rates are counted."""
+    """Rules as they are returned: AWS fills in how long rates are counted."""
     told = copy.deepcopy([{name: value for name, value in rule.items() if value is not None} for rule in rules])
     for rule in told:
         rate = rule["Statement"].get("RateBasedStatement")

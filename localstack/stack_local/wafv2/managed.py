@@ -31,7 +31,7 @@ def _each(name: str, *parts: str) -> tuple[str, ...]:
 # The one version that is listed here; AWS has others of each group, and moves the default.
 _DEFAULT = "Version_1.0"
 
-# Versions that somebody says have expired, by account: `AWSManagedRulesCommonRuleSet/Version_1.0`.
+# Versions that are set to expired, by account: `AWSManagedRulesCommonRuleSet/Version_1.0`.
 _expired = Store(set)
 
 _GRADES = ("Low", "Medium", "High")

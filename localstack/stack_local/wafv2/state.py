@@ -1,4 +1,4 @@
-"""What WAF keeps: of every region, and of CloudFront, which is told apart by its scope and asked in us-east-1 only."""
+"""What WAF keeps: of every region, and of CloudFront, which is distinguished by its scope and asked in us-east-1 only."""
 
 import copy
 import functools

@@ -58,7 +58,7 @@ def untag_resource(call: Call) -> dict:
 
 
 def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
-    """What the tagging API tells of a region; CloudFront's are in us-east-1."""
+    """What the tagging API returns for a region; CloudFront's are in us-east-1."""
     found: dict[str, dict[str, str]] = {}
     for place in (region, GLOBAL_REGION) if region == "us-east-1" else (region,):
         backend = wafv2_backends[account][place]
