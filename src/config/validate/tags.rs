@@ -21,24 +21,25 @@ fn is_taken(c: char) -> bool {
     c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c)
 }
 
-/// Returns what is wrong with a tag: whether it is the key, the code, the problem, and how to fix it.
-pub fn wrong(key: &str, value: &str) -> Vec<(bool, &'static str, String, String)> {
+/// Returns what is wrong with a tag, and whether it is the key.
+pub fn wrong(key: &str, value: &str) -> Vec<(bool, Diagnostic)> {
     let mut out = Vec::new();
     for (begins, whose) in RESERVED {
         if key.to_lowercase().starts_with(begins) {
             let message = format!("the tag `{}` starts with `{begins}`, which is reserved", short(key));
-            out.push((true, "reserved-tag", message, format!("{whose}; choose another key")));
+            out.push((true, Diagnostic::error("reserved-tag", message).help(format!("{whose}; choose another key"))));
         }
         if begins != "stack:" && value.to_lowercase().starts_with(begins) {
             let message = format!("the value of the tag `{}` starts with `{begins}`, which RDS refuses", short(key));
-            out.push((false, "reserved-tag", message, "choose another value".into()));
+            out.push((false, Diagnostic::error("reserved-tag", message).help("choose another value")));
         }
     }
     for (is_key, what, text, limit) in [(true, "key", key, TAG_KEY), (false, "value", value, TAG_VALUE)] {
         let count = text.chars().count();
         if count > limit.most {
             let message = format!("this tag's {what} has {count} characters, {} too many", count - limit.most);
-            out.push((is_key, "name-too-long", message, format!("AWS accepts at most {}", limit.most)));
+            let help = format!("AWS accepts at most {}", limit.most);
+            out.push((is_key, Diagnostic::error("name-too-long", message).help(help)));
         }
         if let Some(c) = text.chars().find(|c| !is_taken(*c)) {
             let shown = if c.is_control() { format!("U+{:04X}", u32::from(c)) } else { c.to_string() };
@@ -46,11 +47,12 @@ pub fn wrong(key: &str, value: &str) -> Vec<(bool, &'static str, String, String)
                 "the {what} of the tag `{}` contains the character `{shown}`, which not every AWS service accepts",
                 short(key)
             );
-            out.push((is_key, "tag-character", message, "tags consist of letters, digits, spaces and `_ . : / = + - @`".into()));
+            let help = "tags consist of letters, digits, spaces and `_ . : / = + - @`";
+            out.push((is_key, Diagnostic::error("tag-character", message).help(help)));
         }
     }
     if key.is_empty() {
-        out.push((true, "invalid-name", "a tag has an empty key".into(), "give it one".into()));
+        out.push((true, Diagnostic::error("invalid-name", "a tag has an empty key").help("give it one")));
     }
     out
 }
@@ -83,8 +85,7 @@ fn all(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
         seen.extend(stack.tags.keys().map(|key| (key.to_lowercase(), key.as_str())));
     }
     for (key, value) in tags {
-        for (is_key, code, message, help) in wrong(key, value) {
-            let diagnostic = Diagnostic::error(code, message).help(help);
+        for (is_key, diagnostic) in wrong(key, value) {
             if is_key { at(checks, path, key, diagnostic) } else { value_at(checks, path, key, diagnostic) }
         }
         if let Some(other) = seen.insert(key.to_lowercase(), key).filter(|other| *other != key.as_str()) {
