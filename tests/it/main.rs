@@ -65,6 +65,7 @@ mod pause;
 mod plugin;
 mod preflight;
 mod prices;
+mod problems;
 mod recovery;
 mod restore;
 mod rights;
