@@ -1,113 +1,150 @@
-//! The page `docs/file.md`, written from the schema: every section with what it creates, and every key with its type and default.
+//! The page `docs/file.md`, written from the schema: every section with an example and what it creates, and every key with its type
+//! and default.
 //!
 //! Only a test needs it. How sections work together, and the kinds under `resources`, have pages that are written by hand.
 
 use serde_json::Value;
 
 use super::schema::DEFAULT;
+use super::{check, scalar, yaml};
 
-/// The objects that a section creates. The schema does not have them; the expansion in `src/blueprint` does.
-const CREATES: &[(&str, &str)] = &[
+/// The sections, each with an example and with the objects that it creates, if any. The schema does not have them; the expansion in
+/// `src/blueprint` creates the objects.
+const SECTIONS: &[(&str, &str, &str)] = &[
+    ("stack", "stack: webapp", NOTHING),
+    ("region", "region: us-east-1", NOTHING),
+    ("account", "account: \"123456789012\"", NOTHING),
     (
         "history_bucket",
+        "history_bucket: example-stack-history",
         "a bucket with versions, without public access, whose policy requires TLS. It does not belong to the stack, and stays when the \
          stack is destroyed",
     ),
+    ("production", "production: true", NOTHING),
+    ("ttl", "ttl: 72h", NOTHING),
+    ("schedule", "schedule: { awake: mon-fri 07:00-20:00 Europe/Berlin }", NOTHING),
+    ("tags", "tags: { team: shop }", NOTHING),
+    ("ignore_tags", "ignore_tags: [\"cost-*\"]", NOTHING),
     (
         "network",
+        "network: { zones: 2, nat: single }",
         "a VPC; public, application and data subnets in every zone; an internet gateway; NAT gateways with their addresses; route \
          tables, routes and associations; a gateway endpoint for S3. The default security group of the VPC is emptied. For `flow_logs` \
          a flow log, its log group and a role",
     ),
     (
         "load_balancer",
+        "load_balancer: { certificate: certificates.main }",
         "an Application Load Balancer with its security group and rules; a listener for HTTP, and with a certificate one for HTTPS; \
          listener rules for paths and hosts; alias records in the certificate's zone; for `access_logs` a bucket with its policy",
     ),
     (
         "services",
+        "services: { web: { image: \"public.ecr.aws/nginx/nginx:1.27\", port: 80, routes: [\"/*\"] } }",
         "an ECS cluster; for each service a task definition, an ECS service with circuit breaker and rollback, a security group with \
          rules, a log group, an execution role and a task role; a target group when it has routes; a scalable target and scaling \
          policies when it has `scale`; a Cloud Map namespace when one service uses another; a log group for sessions when one has `exec`",
     ),
     (
         "databases",
+        "databases: { main: { engine: postgres, version: \"16\", class: db.t4g.micro, storage: 20GiB } }",
         "for each database an RDS instance with a security group and a parameter group; a secret when `rotate` is `never`; an instance for \
          each replica; a log group for each of `logs`; a subnet group for all. When RDS rotates a password: an EventBridge rule, a \
          Lambda function with its role and log group, and permissions, which deploy the services again",
     ),
     (
         "caches",
+        "caches: { main: { engine: valkey, node: cache.t4g.micro } }",
         "for each cache a replication group (Valkey, Redis) or a cluster (Memcached), with a security group, and with a parameter group \
          when it has `parameters`; a subnet group for all",
     ),
     (
         "cdn",
+        "cdn: { static: { paths: [\"/static/*\"] } }",
         "a CloudFront distribution; for `static` an origin access control, and without `static.bucket` a bucket with its policy; for \
          `logs` a bucket with its policy; alias records in the certificate's zone",
     ),
+    ("logs", "logs: { retention: 90d, access: 180d }", "for each entry of `queries` a saved query ([logs.md](logs.md#queries))"),
     (
         "alarms",
+        "alarms: { email: [ops@example.com], services: { latency: 1s } }",
         "a CloudWatch alarm for each part and reason ([alarms.md](alarms.md)); an SNS topic, unless only `topics` is given, with a \
          subscription for each address in `email` and `https`; for each entry of `slack` and `teams` a channel configuration, and a role for all",
     ),
-    ("logs", "for each entry of `queries` a saved query ([logs.md](logs.md#queries))"),
-    ("dashboard", "a CloudWatch dashboard ([dashboard.md](dashboard.md))"),
+    ("dashboard", "dashboard: true", "a CloudWatch dashboard ([dashboard.md](dashboard.md))"),
     (
         "firewall",
+        "firewall: { mode: block, rate_limit: 2000 }",
         "for each of `before` a web ACL, its association and, unless `logs.keep` is `none`, a log group; an IP set for each of the lists \
          `allow` and `deny` and each version of IP in it ([firewall.md](firewall.md))",
     ),
     (
         "backup",
+        "backup: { keep: 90d, copies: [{ region: eu-central-1 }] }",
         "an AWS Backup vault and plan, a selection of what the stack has, and a role; for each `region` of `copies` a vault there; for \
          `test` a restore testing plan with a selection each for databases and buckets, a security group, and where `alarms` has a topic \
          a rule of EventBridge",
     ),
     (
         "recovery",
+        "recovery: { region: eu-central-1, rpo: 15m, rto: 2h }",
         "for each database the replication of its automated backups into the second region ([recovery.md](recovery.md))",
     ),
     (
         "archive",
+        "archive: { schedule: weekly, delete_after: 3650d }",
         "a bucket with its policy for exports of databases, two roles, a Lambda function with its log group, two EventBridge rules and \
          permissions; a lifecycle rule in each of `buckets`; for `jobs` a Lambda function with its role, log group, two rules and permissions, \
          and for each of them a task definition with two roles, a log group, a rule and a permission ([archive.md](archive.md))",
     ),
     (
         "budget",
+        "budget: { monthly: 300, email: [ops@example.com] }",
         "a budget of AWS Budgets with its notifications; for `anomalies` a cost anomaly monitor, and a subscription for `email` and one \
          for `topic` ([budget.md](budget.md))",
     ),
-    ("usage", "nothing"),
-    ("cost", "nothing"),
-    ("capacity", "nothing"),
+    ("usage", "usage: { requests: 12.5, transfer: 2TiB }", NOTHING),
+    ("cost", "cost: { max_monthly: 300 }", NOTHING),
+    ("capacity", "capacity: { web: { requests_per_task: 40 } }", NOTHING),
     (
         "access",
+        "access: { groups: { developers: { may: [view, exec] } }, users: { ada: [developers] } }",
         "IAM groups with managed and inline policies, and IAM users without passwords and access keys; for each of `pipelines` a role, \
          and an identity provider for each issuer of their tokens; a role each for `auditor` and `break_glass`, and a rule of EventBridge for \
          the latter where `alarms` has a topic; for each of `identity_center` a permission set, and an assignment for each group and user that \
          gets it",
     ),
-    ("keys", "for each key a KMS key and an alias"),
+    ("keys", "keys: { main: {} }", "for each key a KMS key and an alias"),
     (
         "certificates",
+        "certificates: { main: { domain: www.example.com, zone: existing.zones.main } }",
         "for each certificate an ACM certificate in the stack's region, or in us-east-1 when only `cdn` uses it, or in both; with a \
          `zone` the validation records",
     ),
+    ("existing", "existing: { zones: { main: example.com } }", NOTHING),
     (
         "share",
+        "share: { network: staging, databases: staging }",
         "a rule in the security group of each database and cache of the other environment that services use, and the listener rules of \
          `routes` at its load balancer",
     ),
-    ("resources", "exactly the objects that are written there"),
+    ("protect", "protect: [services.web]", NOTHING),
+    ("check", "check: { exceptions: { ELB.1: { reason: the application has no domain yet, until: \"2027-01-31\" } } }", NOTHING),
+    ("clone", "clone: { keep: [existing.buckets.uploads] }", NOTHING),
+    ("moved", "moved: { services.api: services.backend }", NOTHING),
+    ("resources", "resources: { sqs.queue: { jobs: {} } }", "exactly the objects that are written there"),
+    ("environments", "environments: { staging: { network: { nat: single } }, production: { production: true } }", NOTHING),
 ];
+
+/// What a section creates that only changes or describes what others create.
+const NOTHING: &str = "nothing of its own";
 
 /// Writes the whole page.
 fn page(schema: &Value) -> String {
     let mut out = String::from(HEAD);
     let required = required(schema);
     for (section, property) in entries(schema, "properties") {
+        let known = SECTIONS.iter().find(|(name, ..)| name == section);
         out += &format!("\n## {section}\n\n{}\n", text(property));
         let facts = [
             ("Type", Some(type_of(schema, property))),
@@ -115,8 +152,8 @@ fn page(schema: &Value) -> String {
                 "Default",
                 default_of(property).or_else(|| required.contains(&section.as_str()).then(|| "none, it is required".into())),
             ),
-            ("Example", example_of(property)),
-            ("Creates", CREATES.iter().find(|(name, _)| name == section).map(|(_, creates)| (*creates).to_owned())),
+            ("Example", known.map(|(_, example, _)| format!("`{example}`"))),
+            ("Creates", known.map(|(_, _, creates)| (*creates).to_owned())),
         ];
         let facts = facts.into_iter().filter_map(|(name, fact)| Some(format!("- {name}: {}\n", fact?)));
         out += &format!("\n{}", facts.collect::<String>());
@@ -296,11 +333,35 @@ fn the_page_has_every_section() {
     let schema = super::tests::schema();
     let page = page(&schema);
     for (section, _) in entries(&schema, "properties") {
-        assert!(page.contains(&format!("\n## {section}\n")), "{section}");
+        let (_, rest) = page.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("{section} is not on the page"));
+        let facts = rest.split("\n## ").next().unwrap().split("\n| ").next().unwrap();
+        for fact in ["Type", "Default", "Example", "Creates"] {
+            let said = facts.lines().find_map(|line| line.strip_prefix(&format!("- {fact}: ")));
+            assert!(
+                said.is_some_and(|said| !said.is_empty()),
+                "`{section}` has no {fact}: its doc comment in types.rs, or SECTIONS"
+            );
+        }
     }
-    assert!(CREATES.iter().all(|(section, _)| schema["properties"].get(section).is_some()));
+    assert!(SECTIONS.iter().all(|(section, ..)| schema["properties"].get(section).is_some()));
     for line in page.lines().filter(|line| line.starts_with("| `") && line.contains("| see below |")) {
         let key = line.split('`').nth(1).unwrap();
         assert!([".{}\n", ".{}.NAME\n"].iter().any(|end| page.contains(&end.replace("{}", key))), "{line}");
+    }
+}
+
+#[test]
+fn the_examples_are_valid() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../stack.schema.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let required = [("stack", "stack: webapp\n"), ("region", "region: us-east-1\n")];
+    for (section, example, _) in SECTIONS {
+        assert!(example.starts_with(&format!("{section}: ")), "{example}");
+        let others = required.iter().filter(|(name, _)| name != section).map(|(_, line)| *line);
+        let text = format!("{}{example}\n", others.collect::<String>());
+        let mut file = yaml::parse(&text).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+        scalar::as_text(&mut file, &schema, &schema, &text);
+        let found = check::check(&file, &schema, false, &[]);
+        assert!(found.is_empty(), "{text}: {found:?}");
     }
 }

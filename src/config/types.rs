@@ -95,7 +95,7 @@ pub struct Stack {
     #[serde(default)]
     pub cdn: Option<Cdn>,
     /// How long logs are kept that belong to no single service: what the network and databases log, and the requests that the load
-    /// balancer and the CDN log.
+    /// balancer and the CDN log. Default: those of its keys.
     #[serde(default)]
     pub logs: LogSection,
     /// CloudWatch alarms for what the stack consists of, and who is notified; `alarms: off` has none. Default: every part is watched, and
@@ -128,10 +128,11 @@ pub struct Stack {
     /// Default: none.
     #[serde(default)]
     pub budget: Option<Budget>,
-    /// What is assumed of the use of the stack when its monthly price is estimated. Nothing in AWS depends on it.
+    /// What is assumed of the use of the stack when its monthly price is estimated. Nothing in AWS depends on it. Default: those of its
+    /// keys.
     #[serde(default)]
     pub usage: UsageSection,
-    /// How much the stack may cost.
+    /// How much the stack may cost. Default: any price is accepted.
     #[serde(default)]
     pub cost: CostSection,
     /// What a task carries, by the name of its service, for `stack capacity`. Nothing in AWS depends on it. Default: not measured.

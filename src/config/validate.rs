@@ -224,7 +224,7 @@ impl Checks<'_> {
             self.at(
                 "load_balancer.allow",
                 "no networks",
-                Diagnostic::warning("nobody-allowed", "no network may connect to the load balancer")
+                Diagnostic::warning("none-allowed", "no network may connect to the load balancer")
                     .help("leave out `allow` to allow all addresses, or list networks"),
             );
         }
