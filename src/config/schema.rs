@@ -245,7 +245,7 @@ fn relaxed(schema: &Value) -> Value {
         let value = match (key.as_str(), value) {
             ("required", Value::Array(_)) => continue,
             ("default", _) | (ATTRIBUTES, _) => continue,
-            ("description", Value::String(text)) => Value::String(text.split(DEFAULT).next().unwrap_or_default().to_owned()),
+            ("description", Value::String(text)) => Value::String(without_default(text).to_owned()),
             ("properties" | "patternProperties", Value::Object(entries)) => {
                 Value::Object(entries.iter().map(|(k, v)| (k.clone(), nullable(relaxed(v)))).collect())
             }
@@ -260,6 +260,15 @@ fn relaxed(schema: &Value) -> Value {
         out.insert(key.clone(), value);
     }
     Value::Object(out)
+}
+
+/// Returns a description without its default, before and after whose first word a line may end.
+fn without_default(text: &str) -> &str {
+    let word = DEFAULT.trim();
+    let is_default = |(at, _): &(usize, &str)| {
+        text[..*at].ends_with(char::is_whitespace) && text[at + word.len()..].starts_with(char::is_whitespace)
+    };
+    text.match_indices(word).find(is_default).map_or(text, |(at, _)| text[..at].trim_end())
 }
 
 /// Returns the schema with `null` allowed. What editors show of a key they read beside the alternatives, not inside them.
@@ -303,6 +312,16 @@ mod tests {
             map.iter().for_each(|(key, v)| walk(root, v, &format!("{path}/{key}")));
         }
         walk(&schema, &schema, "");
+    }
+
+    #[test]
+    fn environments_have_no_defaults() {
+        let schema = super::super::tests::schema();
+        let overlays = schema["$defs"].as_object().unwrap().iter().filter(|(name, _)| name.starts_with("Overlay"));
+        for (name, overlay) in overlays {
+            let text = overlay.to_string();
+            assert!(!text.contains(DEFAULT.trim()), "{name}: {text}");
+        }
     }
 
     #[test]
