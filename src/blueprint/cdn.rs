@@ -9,6 +9,7 @@ use super::certificates::Certificates;
 use super::facts::Facts;
 use super::keys::Keys;
 use super::load_balancer::Balancer;
+use super::objects::{ASSETS, CDN_LOGS};
 use super::policies::policy as document;
 use crate::aws::Tags;
 use crate::aws::cloudfront::{Behavior, Distribution, Logs, Origin, OriginAccessControl, ViewerCertificate, policies};
@@ -21,10 +22,6 @@ const ORIGIN: &str = "cdn";
 /// The distribution's name, and what it calls its origins.
 const MAIN: &str = "main";
 const APP: &str = "app";
-/// The bucket for static files.
-pub const ASSETS: &str = "assets";
-/// The bucket for the distribution's logs.
-pub const LOGS: &str = "cdn-logs";
 /// How long old versions of static files are kept, in days.
 const OLD_VERSIONS: i32 = 30;
 const READ: [&str; 2] = ["GET", "HEAD"];
@@ -197,7 +194,7 @@ fn logs(graph: &mut Graph, stack: &Stack, keys: &Keys) -> Result<Logs, Error> {
     // CloudFront's logs are written by an access list, which it adds itself.
     let ownership = "BucketOwnerPreferred";
     let how = access_logs::encryption(keys.arn(None));
-    let made = access_logs::bucket(graph, LOGS, "cdn.logs", ownership, how, stack.logs.access, |_| Vec::new())?;
+    let made = access_logs::bucket(graph, CDN_LOGS, "cdn.logs", ownership, how, stack.logs.access, |_| Vec::new())?;
     Ok(Logs { bucket: Some(made.bucket.attr("global_domain").to_string()), prefix: Some("cdn/".into()) })
 }
 

@@ -27,6 +27,7 @@ mod load_balancer;
 pub mod mends;
 mod names;
 mod network;
+mod objects;
 mod people_roles;
 mod pipelines;
 mod policies;

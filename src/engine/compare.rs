@@ -12,6 +12,7 @@ use super::key::Key;
 use super::kind::Kind;
 use super::readiness::{Impairment, Readiness};
 use super::resource::Cloud;
+use super::rest::is_paused;
 use super::rules::{self, What};
 use super::scope::{Claim, Scope};
 use super::snapshot::Seen;
@@ -145,6 +146,13 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
     item
 }
 
+/// Turns what is desired of an object that is paused, and is not to be any more, into what starts it again.
+fn resume<C>(kind: &dyn Kind<C>, desired: &mut Arc<Value>, observed: &Value) {
+    if is_paused(observed) && !is_paused(desired) {
+        kind.resume(Arc::make_mut(desired));
+    }
+}
+
 /// Returns what is to happen to an object that exists. `newest` is its highest generation in the cloud: a failed one still has
 /// its name.
 pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, newest: u32, ids: &Ids) -> Item {
@@ -156,7 +164,7 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
         // A saved plan's may carry another one.
         write_generation(desired, item.generation);
         super::tags::ignore(graph.ignored_tags(), desired, &seen.fields);
-        super::pause::resume(kind, desired, &seen.fields);
+        resume(kind, desired, &seen.fields);
     }
     let desired = item.desired.clone().unwrap_or_default();
     let (changes, notes) = diff_with_notes(kind.info().rules, &desired, &seen.fields, ids);

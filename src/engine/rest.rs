@@ -1,4 +1,8 @@
-//! Why an environment is at rest.
+//! Why an environment is at rest, and what of it is.
+
+use serde_json::Value;
+
+use super::tags::{TAG_PAUSED, tag};
 
 /// Why an environment is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,4 +29,9 @@ impl Pause {
     pub fn of(word: &str) -> Pause {
         [Pause::Bare, Pause::Unready].into_iter().find(|why| why.word() == word).unwrap_or(Pause::Asked)
     }
+}
+
+/// Checks whether this object is paused, or desired to be.
+pub(super) fn is_paused(fields: &Value) -> bool {
+    tag(fields, TAG_PAUSED).is_some()
 }

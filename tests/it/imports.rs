@@ -1,4 +1,4 @@
-//! Which file of `src` imports which, read from their `use` lines: no circles beside those that are listed here.
+//! Which file of `src` imports which, read from their `use` lines and from the paths in their code: no circles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,10 +21,42 @@ fn modules() -> BTreeMap<Module, String> {
     };
     let code = |path: &Path| {
         let text = std::fs::read_to_string(path).unwrap();
-        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+        bare(text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default())
     };
     sources(&src).iter().map(|path| (name(path), code(path))).collect()
+}
+
+/// The code of a text: without its comments, and with nothing in its literals.
+fn bare(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let word = out.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let raw = rest.strip_prefix('r').filter(|_| !word).map(|after| (after, after.trim_start_matches('#')));
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if let Some((hashes, after)) = raw.filter(|(_, after)| after.starts_with('"')) {
+            let end = format!("\"{}", &hashes[..hashes.len() - after.len()]);
+            let ended = after[1..].find(&end).unwrap();
+            rest.len() - after.len() + 1 + ended + end.len()
+        } else if c == '"' {
+            let mut escaped = false;
+            let ended = rest[1..].find(|c| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            });
+            ended.unwrap() + 2
+        } else if ["'\"'", "'\\\"'", "'/'", "'\\''"].iter().any(|literal| rest.starts_with(literal)) {
+            rest[1..].find('\'').unwrap() + 2
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        };
+        rest = &rest[skipped..];
+    }
+    out
 }
 
 /// `a::{b, c::{d, e}}` as its paths.
@@ -62,6 +94,26 @@ fn uses(text: &str) -> Vec<(bool, String)> {
             out.push((line.starts_with("pub"), rest[at + 4..at + end].replace('\n', " ")));
         }
         rest = &rest[at + 4..];
+    }
+    out
+}
+
+/// The paths in code from the crate, a module above or another crate of `src`; not those of `use` lines and visibilities.
+fn inline_paths(text: &str) -> Vec<String> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = Vec::new();
+    for root in ["crate::", "super::", "stack_engine::", "stack_config::"] {
+        for (at, _) in text.match_indices(root) {
+            let before = &text[..at];
+            let statement = before.rsplit([';', '}']).next().unwrap_or_default();
+            let imported = statement.split_whitespace().any(|word| word == "use");
+            if before.ends_with(|c| part(c) || c == ':') || before.ends_with("(in ") || imported {
+                continue;
+            }
+            let end = text[at..].find(|c| !part(c) && c != ':').unwrap_or(text.len() - at);
+            let path = text[at..at + end].split("::").take_while(|part| !part.is_empty());
+            out.push(path.collect::<Vec<_>>().join("::"));
+        }
     }
     out
 }
@@ -116,7 +168,7 @@ fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
     };
     let of = |module: &Module, text: &String| {
         let trees = uses(text).into_iter().filter(|(on, _)| !on).flat_map(|(_, tree)| paths(&tree));
-        let used = trees.filter_map(|path| home(&absolute(module, &path, &known)?));
+        let used = trees.chain(inline_paths(text)).filter_map(|path| home(&absolute(module, &path, &known)?));
         used.filter(|used| used != module).collect()
     };
     known.iter().map(|(module, text)| (module.clone(), of(module, text))).collect()
@@ -156,6 +208,23 @@ fn circles_are_found() {
     assert_eq!(circles(&of(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])), [["b", "c"]]);
     let paths = paths("super::{a::{B, self}, c as d}");
     assert_eq!(paths, ["super::a::B", "super::a::self", "super::c"]);
+}
+
+#[test]
+fn paths_in_code_are_found() {
+    let code = bare(
+        r##"
+use super::a::{b, crate::c};
+pub(in crate::d) fn f() -> Result<crate::e::E> { // crate::comment
+    use super::g;
+    super::super::h::i::<super::j::K>("crate::text \" super::text", r#"" crate::raw"#, '"', stack_engine::l::M);
+    $crate::n::o!(); my_crate::p(); q::super::r()
+}
+"##,
+    );
+    let found: BTreeSet<String> = inline_paths(&code).into_iter().collect();
+    let expected = ["crate::e::E", "crate::n::o", "stack_engine::l::M", "super::j::K", "super::super::h::i"];
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
 /// Every file can be read in an order in which what it imports comes before it.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::cdn;
 use super::facts::Facts;
+use super::objects::{ASSETS, CDN_LOGS};
 use crate::aws::Tags;
 use crate::aws::kms::{Alias, Key};
 use crate::aws::logs::waf_prefix;
@@ -215,8 +215,8 @@ fn files(graph: &Graph, arn: &str, scope: &Scope) -> Vec<Value> {
         bucket.is_some_and(|node| node.desired["encryption"]["key"] == arn)
     };
     let begins = |name: &str| format!("arn:{partition}:s3:::{}*", s3::beginning(scope, name));
-    let (assets, logs) = (is_here(cdn::ASSETS), is_here(cdn::LOGS));
-    let all: Vec<String> = [cdn::ASSETS, cdn::LOGS].into_iter().filter(|name| is_here(name)).map(begins).collect();
+    let (assets, logs) = (is_here(ASSETS), is_here(CDN_LOGS));
+    let all: Vec<String> = [ASSETS, CDN_LOGS].into_iter().filter(|name| is_here(name)).map(begins).collect();
     let mut out = Vec::new();
     if !all.is_empty() {
         out.push(json!({
@@ -240,7 +240,7 @@ fn files(graph: &Graph, arn: &str, scope: &Scope) -> Vec<Value> {
         json!({
             "Sid": "CloudFrontLogs", "Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"},
             "Action": "kms:GenerateDataKey*", "Resource": "*",
-            "Condition": {"ArnLike": {"kms:EncryptionContext:aws:s3:arn": begins(cdn::LOGS)}},
+            "Condition": {"ArnLike": {"kms:EncryptionContext:aws:s3:arn": begins(CDN_LOGS)}},
         })
     }));
     out

@@ -14,10 +14,10 @@ use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::item::FOLLOWERS;
 use super::key::Key;
-use super::kind::{Kind, Registry};
+use super::kind::Registry;
 use super::plan::Plan;
 use super::resource::Cloud;
-use super::rest::Pause;
+use super::rest::{Pause, is_paused};
 use super::rules::{self, What};
 use super::scope::Claim;
 use super::snapshot::Snapshot;
@@ -145,18 +145,6 @@ impl Graph {
             })
         };
         self.nodes().filter(|node| is_paused(&node.desired)).map(|node| node.key.clone()).filter(runs).collect()
-    }
-}
-
-/// Checks whether this object is desired to be paused.
-pub(super) fn is_paused(desired: &Value) -> bool {
-    tag(desired, TAG_PAUSED).is_some()
-}
-
-/// Turns what is desired of an object that is paused, and is not to be any more, into what starts it again.
-pub(super) fn resume<C>(kind: &dyn Kind<C>, desired: &mut Arc<Value>, observed: &Value) {
-    if is_paused(observed) && !is_paused(desired) {
-        kind.resume(Arc::make_mut(desired));
     }
 }
 
