@@ -29,12 +29,13 @@
 //!
 //! Within [`aws`], a service is a wing ([`aws::wing`]): a folder with its kinds, errors, checks, controls, bills and rates, and one line in
 //! [`aws::registry`](mod@aws::registry). Below the wings are the layer that sends calls ([`aws::call`]), the ownership of objects
-//! ([`aws::ownership`]), and what runs leave behind ([`aws::runs`]).
+//! ([`aws::ownership`]), and what runs leave behind ([`aws::runs`]); above the wings is what reads all of them. A test holds that order,
+//! too.
 //!
 //! ## What must always be true
 //!
 //! 1. **AWS is the only source of truth.** Nothing that `stack` stores is needed to plan, apply or destroy. Without its history, an object
-//!    that only the history attributes to the stack is deleted only with consent ([`aws::ownership::doubt`]).
+//!    that only the history attributes to the stack is deleted only with consent ([`aws::runs::doubt`]).
 //! 2. **Ownership is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and `stack:key`, set in the call
 //!    that creates it, or, where AWS has no tags, by its place in a parent of the stack, or by its name and contents ([`engine::Claim`]).
 //!    Permission to write tags must not be permission to delete: every kind has a second mark ([`aws::ownership::mark`]), and an object

@@ -2,7 +2,7 @@
 
 use super::Cx;
 use super::call::error::failed;
-use super::preflight::quotas::{Quota, values};
+use super::quotas::{Quota, values};
 use crate::engine::Result;
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>

@@ -1,19 +1,20 @@
-//! Amazon Web Services: the services, and what they share.
+//! Amazon Web Services: the services, and what they share. Each row may use those above it, and none below it; a test holds that.
 //!
 //! | module | |
 //! | --- | --- |
 //! | [`call`] | clients, errors, the fence and the rates of calls |
 //! | [`ownership`] | tags, names, and the second mark of each kind |
-//! | [`runs`] | leases and the history |
+//! | [`runs`] | leases, the history, and the objects that only the history vouches for |
+//! | [`wing`] | what a service brings, and what is known of a kind: with [`control`] what security standards ask of objects, [`billed`] what they are billed for, `finding` and `quotas` what AWS would refuse, [`spelling`] and [`states`] AWS's words |
 //! | a folder for each service | its kinds, a file each, and what its error codes mean |
+//! | [`registry`](mod@registry) | every service, a line each |
 //! | [`preflight`] | what AWS would refuse, asked before |
-//! | [`control`] | what security standards ask of objects |
-//! | [`wing`] | what a service brings, and what is known of a kind |
-//! | [`bill`], [`billed`] | what objects are billed for |
+//! | [`bill`] | what a plan is billed for |
+//! | [`existing`], [`host`], [`guests`] | what is not the stack's and is used, or uses it |
 //! | [`allowed`] | what an account may use of what grows with users |
 //! | [`measured`] | what a live environment has used |
 //! | [`meaning`] | what fields mean when two environments are compared |
-//! | [`registry`](mod@registry) | every service, a line each |
+//! | [`trail`] | who changed an object |
 
 pub mod acm;
 pub mod allowed;
@@ -35,6 +36,7 @@ pub mod elasticache;
 pub mod elbv2;
 pub mod events;
 pub mod existing;
+mod finding;
 pub mod guests;
 pub mod host;
 mod hours;
@@ -47,6 +49,7 @@ pub mod measured;
 pub mod ownership;
 mod policy;
 pub mod preflight;
+mod quotas;
 pub mod rds;
 pub mod registry;
 pub mod route53;

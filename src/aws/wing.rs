@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::{Clients, Cx, billed};
 use crate::aws::call::rate_limit::Rates;
 use crate::aws::control::Control;
+use crate::aws::finding::Finding;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::preflight::finding::Finding;
 use crate::aws::spelling::{Spelling, Wrong};
 use crate::engine::{Item, Plan, Registry, Resource, Result};
 

@@ -13,8 +13,9 @@ use crate::aws::ecs::Service;
 use crate::aws::existing::Found;
 use crate::aws::guests;
 use crate::aws::host::Host;
-use crate::aws::ownership::{doubt, tag_index};
+use crate::aws::ownership::tag_index;
 use crate::aws::rds::Instance;
+use crate::aws::runs::doubt;
 use crate::aws::runs::history;
 use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
@@ -390,7 +391,7 @@ impl Session {
     pub async fn completed(&self, mut plan: Plan) -> Result<Plan> {
         plan.kept_in = self.cx.cloud.history_bucket.clone();
         guests::keep(&mut plan, &self.cx).await?;
-        doubt::doubt(&mut plan, &Store::of(&self.cx), aws::kind).await?;
+        doubt::doubt(&mut plan, &Store::of(&self.cx), |kind| aws::kind(kind).map(|row| (row.mark, row.tagged))).await?;
         plan.ask_what_is_lost(&self.registry, &self.cx).await?;
         Ok(plan)
     }

@@ -98,22 +98,22 @@ fn uses(text: &str) -> Vec<(bool, String)> {
     out
 }
 
-/// The paths in code from the crate, a module above or another crate of `src`; not those of `use` lines and visibilities.
+/// The paths in code; not those of `use` lines and visibilities.
 fn inline_paths(text: &str) -> Vec<String> {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     let mut out = Vec::new();
-    for root in ["crate::", "super::", "stack_engine::", "stack_config::"] {
-        for (at, _) in text.match_indices(root) {
-            let before = &text[..at];
-            let statement = before.rsplit([';', '}']).next().unwrap_or_default();
-            let imported = statement.split_whitespace().any(|word| word == "use");
-            if before.ends_with(|c| part(c) || c == ':') || before.ends_with("(in ") || imported {
-                continue;
-            }
-            let end = text[at..].find(|c| !part(c) && c != ':').unwrap_or(text.len() - at);
-            let path = text[at..at + end].split("::").take_while(|part| !part.is_empty());
-            out.push(path.collect::<Vec<_>>().join("::"));
+    let mut end = 0;
+    for (at, _) in text.match_indices("::").filter(|(at, _)| text[..*at].ends_with(part)) {
+        let start = text[..at].rfind(|c| !part(c)).map_or(0, |before| before + 1);
+        let before = &text[..start];
+        let statement = before.rsplit([';', '}']).next().unwrap_or_default();
+        let imported = statement.split_whitespace().any(|word| word == "use");
+        if start < end || before.ends_with(':') || before.ends_with("(in ") || imported {
+            continue;
         }
+        end = text[at..].find(|c| !part(c) && c != ':').map_or(text.len(), |after| at + after);
+        let path = text[start..end].split("::").take_while(|part| !part.is_empty());
+        out.push(path.collect::<Vec<_>>().join("::"));
     }
     out
 }
@@ -168,8 +168,16 @@ fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
     };
     let of = |module: &Module, text: &String| {
         let trees = uses(text).into_iter().filter(|(on, _)| !on).flat_map(|(_, tree)| paths(&tree));
-        let used = trees.chain(inline_paths(text)).filter_map(|path| home(&absolute(module, &path, &known)?));
-        used.filter(|used| used != module).collect()
+        let mut used: Vec<Module> = trees.filter_map(|path| absolute(module, &path, &known)).collect();
+        let named = used.iter().filter(|path| known.contains_key(*path)).filter_map(|path| Some((path.last()?, path)));
+        let named: BTreeMap<String, Module> = named.map(|(name, path)| (name.clone(), path.clone())).collect();
+        // What a module calls its own parts by is no arrow: it is above them.
+        let inline = inline_paths(text).into_iter().filter_map(|path| match path.split_once("::")? {
+            ("crate" | "super" | "stack_engine" | "stack_config", _) => absolute(module, &path, &known),
+            (first, rest) => Some([named.get(first)?.clone(), rest.split("::").map(str::to_owned).collect()].concat()),
+        });
+        used.extend(inline.collect::<Vec<_>>());
+        used.iter().filter_map(home).filter(|used| used != module).collect()
     };
     known.iter().map(|(module, text)| (module.clone(), of(module, text))).collect()
 }
@@ -218,12 +226,12 @@ use super::a::{b, crate::c};
 pub(in crate::d) fn f() -> Result<crate::e::E> { // crate::comment
     use super::g;
     super::super::h::i::<super::j::K>("crate::text \" super::text", r#"" crate::raw"#, '"', stack_engine::l::M);
-    $crate::n::o!(); my_crate::p(); q::super::r()
+    $crate::n::o!(); p::q(r::S)
 }
 "##,
     );
     let found: BTreeSet<String> = inline_paths(&code).into_iter().collect();
-    let expected = ["crate::e::E", "crate::n::o", "stack_engine::l::M", "super::j::K", "super::super::h::i"];
+    let expected = ["crate::e::E", "crate::n::o", "p::q", "r::S", "stack_engine::l::M", "super::j::K", "super::super::h::i"];
     assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
@@ -233,4 +241,39 @@ fn no_file_imports_what_imports_it() {
     let imports = imports();
     assert!(imports.len() > 200 && imports.values().map(BTreeSet::len).sum::<usize>() > 1000, "{}", imports.len());
     assert_eq!(circles(&imports), Vec::<Vec<String>>::new());
+}
+
+/// The layers of `src/aws`, lowest first. What is not listed is a service.
+const LAYERS: [&[&str]; 7] = [
+    &["call"],
+    &["ownership"],
+    &["runs"],
+    &["billed", "control", "finding", "policy", "quotas", "spelling", "states", "wing"],
+    &[],
+    &["registry"],
+    &["allowed", "bill", "existing", "guests", "host", "hours", "meaning", "measured", "preflight", "trail"],
+];
+const SERVICES: usize = 4;
+/// What names a higher layer all the same, and why.
+const UPWARDS: [(&str, &str, &str); 1] =
+    [("runs/store", "s3/errors", "runs are kept in a bucket, and what S3's codes mean is said in S3's folder")];
+
+/// Nothing in `src/aws` names what is above it.
+#[test]
+fn layers_of_aws_name_none_above_them() {
+    let layer = |module: &Module| LAYERS.iter().position(|names| names.contains(&module[1].as_str())).unwrap_or(SERVICES);
+    let (mut upwards, mut layers) = (Vec::new(), BTreeSet::new());
+    for (module, used) in imports() {
+        let inside = |module: &Module| module.len() > 1 && module[0] == "aws";
+        if !inside(&module) || module.last().is_some_and(|last| last == "tests") {
+            continue;
+        }
+        layers.insert(layer(&module));
+        for higher in used.iter().filter(|used| inside(used) && layer(used) > layer(&module)) {
+            upwards.push((module[1..].join("/"), higher[1..].join("/")));
+        }
+    }
+    assert_eq!(layers.len(), LAYERS.len());
+    let known: Vec<(String, String)> = UPWARDS.iter().map(|(from, to, _)| ((*from).to_owned(), (*to).to_owned())).collect();
+    assert_eq!(upwards, known);
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
-use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, physical, referred};
+use crate::aws::finding::{Certainty, Finding, fields, is_new, listed, physical, referred};
 use crate::aws::wing::Check;
 use crate::aws::{Cx, acm};
 use crate::engine::{Class, Item, Key, Plan, Result};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{COMPLIANCE, RestoreTestingSelection, Selection, Vault, points};
 use crate::aws::Cx;
 use crate::aws::backup::errors::failed;
-use crate::aws::preflight::finding::{Certainty, Finding, field, fields, is_made, is_new, of_kind};
+use crate::aws::finding::{Certainty, Finding, field, fields, is_made, is_new, of_kind};
 use crate::aws::wing::Check;
 use crate::engine::{Action, Item, Plan, Resource, Result, token};
 

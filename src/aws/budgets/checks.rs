@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::read::KIND;
 use crate::aws::Cx;
 use crate::aws::ce::errors::failed;
-use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, of_kind};
+use crate::aws::finding::{Certainty, Finding, fields, is_new, listed, of_kind};
 use crate::aws::wing::Check;
 use crate::engine::{Class, Item, Plan, Result};
 

@@ -4,6 +4,7 @@ pub mod allow;
 pub(in crate::aws) mod answers;
 pub(in crate::aws) mod arguments;
 pub mod clients;
+pub(in crate::aws) mod download;
 pub mod error;
 pub mod fence;
 pub(in crate::aws) mod guard;

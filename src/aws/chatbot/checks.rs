@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{SlackChannel, TeamsChannel};
 use crate::aws::Cx;
 use crate::aws::chatbot::errors::failed;
-use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, of_kind};
+use crate::aws::finding::{Certainty, Finding, fields, is_new, of_kind};
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Resource, Result};
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::summaries::summaries;
 use crate::aws::Cx;
 use crate::aws::cloudfront::errors::failed;
-use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, of_kind};
+use crate::aws::finding::{Certainty, Finding, fields, is_new, listed, of_kind};
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 

@@ -14,11 +14,11 @@ mod summaries;
 mod viewer_certificate;
 
 pub use behavior::{Behavior, policies};
-pub use distribution::{Distribution, Logs, STATES, ZONE, is_ours_or_gone};
+pub use distribution::{Distribution, Logs, STATES, ZONE};
 pub use origin::Origin;
 pub use origin_access_control::OriginAccessControl;
 pub use protection::{Behind, behind, put_web_acl, readiness, web_acl_of};
-pub use summaries::delivered;
+pub use summaries::{delivered, is_ours_or_gone};
 pub use viewer_certificate::ViewerCertificate;
 
 use aws_sdk_cloudfront::types as sdk;

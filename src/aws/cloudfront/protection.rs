@@ -1,9 +1,9 @@
 //! The web ACL before a distribution, which is part of the distribution's configuration
 //! (<https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionConfig.html>, `WebACLId`).
 
-use super::distribution::{config_of, look, put, state};
+use super::distribution::{config_of, put, state};
 use super::marked;
-use super::summaries::summaries;
+use super::summaries::{look, summaries};
 use crate::aws::Cx;
 use crate::engine::{Readiness, Result};
 

@@ -1,4 +1,4 @@
-//! The account's distributions as the list shows them: without tags, with the mark in the comment.
+//! The account's distributions as the list shows them, without tags and with the mark in the comment, and one of them by its identifier.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use aws_sdk_cloudfront::types as sdk;
 
 use super::marked;
 use crate::aws::Cx;
+use crate::aws::call::answers::present;
 use crate::aws::cloudfront::errors::failed;
 use crate::aws::ownership::names;
 use crate::engine::Result;
@@ -28,6 +29,18 @@ pub(super) async fn summaries(cx: &Cx) -> Result<Arc<Vec<sdk::DistributionSummar
             Ok(out)
         })
         .await
+}
+
+/// Returns the distribution of that identifier, if it exists.
+pub(super) async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
+    let answer = cx.cloud.cloudfront.get_distribution().id(id).send().await.map_err(failed("cloudfront:GetDistribution"));
+    present(answer.map(|a| a.distribution))
+}
+
+/// Checks whether a distribution is the stack's by its mark, or does not exist.
+pub async fn is_ours_or_gone(cx: &Cx, id: &str) -> Result<bool> {
+    let found = look(cx, id).await?.and_then(|found| found.distribution_config);
+    Ok(found.is_none_or(|config| marked(&cx.scope, config.comment()).is_some()))
 }
 
 /// Returns the domains of the stack's distributions, by their mark, and the other names that each answers to.

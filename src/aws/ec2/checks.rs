@@ -8,8 +8,8 @@ use aws_sdk_ec2::types::NatGatewayState;
 use super::filter;
 use crate::aws::Cx;
 use crate::aws::ec2::errors::failed;
-use crate::aws::preflight::finding::{Finding, fields, is_made, of_kind, physical, referred};
-use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold, values};
+use crate::aws::finding::{Finding, fields, is_made, of_kind, physical, referred};
+use crate::aws::quotas::{Change, HERE, Quota, over, untold, values};
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 

@@ -11,6 +11,7 @@ mod flow_log;
 mod internet_gateway;
 mod nat_gateway;
 mod network_acl;
+pub(in crate::aws) mod placement;
 mod route;
 mod route_table;
 mod route_table_association;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::aws::Cx;
 use crate::aws::ec2::errors::failed;
-use crate::aws::preflight::finding::{field, fields, physical, referred};
+use crate::aws::finding::{field, fields, physical, referred};
 use crate::engine::{Plan, Result};
 
 /// Returns the zones of the subnets that a list names: the plan knows those of its own, EC2 those of others

@@ -2,7 +2,7 @@
 
 use super::{TaskDefinition, fargate, images};
 use crate::aws::Cx;
-use crate::aws::preflight::finding::{is_new, of_kind};
+use crate::aws::finding::{is_new, of_kind};
 use crate::aws::wing::Check;
 use crate::engine::{Plan, Resource};
 

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::aws::Cx;
-use crate::aws::preflight::finding::{Certainty, Finding, referred};
-use crate::aws::preflight::quotas::{Quota, values};
+use crate::aws::finding::{Certainty, Finding, referred};
+use crate::aws::quotas::{Quota, values};
 use crate::engine::token;
 use crate::engine::{Action, Item, Plan, Result};
 

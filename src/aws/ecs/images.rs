@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::aws::call::error::failed;
-use crate::aws::preflight::finding::Finding;
+use crate::aws::finding::Finding;
 use crate::aws::{Cx, ecr};
 use crate::engine::{Class, Item, Result};
 

@@ -11,8 +11,8 @@ use super::{snapshot, tags_of};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::aws::elasticache::errors::failed;
+use crate::aws::finding::Finding;
 use crate::aws::ownership::tags::source;
-use crate::aws::preflight::finding::Finding;
 use crate::engine::{Ids, Item, Resource, Result, diff};
 
 /// What a cache is to begin with.

@@ -2,9 +2,9 @@
 
 use super::{Cluster, ReplicationGroup, SubnetGroup, begin, node_types};
 use crate::aws::Cx;
+use crate::aws::ec2::placement;
 use crate::aws::elasticache::errors::failed;
-use crate::aws::preflight::finding::{Finding, is_new, loses_subnets, of_kind};
-use crate::aws::preflight::placement;
+use crate::aws::finding::{Finding, is_new, loses_subnets, of_kind};
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Resource, Result};
 

@@ -2,7 +2,7 @@
 
 use crate::aws::Cx;
 use crate::aws::elasticache::errors::failed;
-use crate::aws::preflight::finding::{Certainty, Finding, field, is_of};
+use crate::aws::finding::{Certainty, Finding, field, is_of};
 use crate::engine::{Action, Item, Result};
 
 /// Checks whether ElastiCache offers that version of an engine

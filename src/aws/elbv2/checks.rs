@@ -2,8 +2,8 @@
 
 use crate::aws::Cx;
 use crate::aws::elbv2::errors::failed;
-use crate::aws::preflight::finding::{Finding, of_kind};
-use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold};
+use crate::aws::finding::{Finding, of_kind};
+use crate::aws::quotas::{Change, HERE, Quota, over, untold};
 use crate::aws::wing::Check;
 use crate::engine::{Plan, Result};
 

@@ -5,8 +5,8 @@ use futures::future::try_join_all;
 use super::rule;
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
-use crate::aws::preflight::finding::{Certainty, Finding, fields, is_made, of_kind};
-use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold, values};
+use crate::aws::finding::{Certainty, Finding, fields, is_made, of_kind};
+use crate::aws::quotas::{Change, HERE, Quota, over, untold, values};
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::oidc_provider::{arns, is_of};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::finding::{Finding, field, is_new, made};
 use crate::aws::iam::errors::failed;
-use crate::aws::preflight::finding::{Finding, field, is_new, made};
 use crate::aws::wing::Check;
 use crate::engine::{Action, Item, Key, Plan, Result};
 

@@ -1,6 +1,5 @@
 //! Whose an object is: its tags, the index of tags, its name, and the second mark of its kind.
 
-pub mod doubt;
 pub mod global;
 pub mod mark;
 pub mod names;

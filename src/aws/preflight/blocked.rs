@@ -1,6 +1,6 @@
 //! What AWS does not delete while objects that are not the stack's are in it or use it.
 
-use super::finding::{Certainty, Finding};
+use crate::aws::finding::{Certainty, Finding};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Action, Blocker, Item, Kind, Plan, Result};
 

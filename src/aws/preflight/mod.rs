@@ -6,20 +6,16 @@
 
 pub mod actions;
 mod blocked;
-pub(in crate::aws) mod finding;
 mod permissions;
-pub(in crate::aws) mod placement;
-pub(in crate::aws) mod quotas;
 mod roles;
 
 use std::time::Duration;
 
 use futures::future::join_all;
 
-pub use finding::{Certainty, Finding};
+pub use super::finding::{Certainty, Finding};
 
-use finding::listed;
-
+use super::finding::listed;
 use super::wing::Check;
 use super::{Clients, Cx, registry};
 use crate::engine::{Plan, Registry};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType as Decision};
 
 use super::actions;
-use super::finding::{Certainty, Finding};
 use crate::aws::Cx;
+use crate::aws::finding::{Certainty, Finding};
 use crate::aws::iam::errors::failed;
 use crate::engine::{Class, Error, Plan, Result};
 

@@ -3,8 +3,8 @@
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
 use futures::future::try_join_all;
 
-use super::finding::{Certainty, Finding, listed, made};
 use super::permissions::may_make_role;
+use crate::aws::finding::{Certainty, Finding, listed, made};
 use crate::aws::iam::errors::failed;
 use crate::aws::{Cx, registry};
 use crate::engine::{Class, Key, Plan, Result};

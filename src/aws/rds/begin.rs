@@ -11,8 +11,8 @@ use super::snapshots::{find, look_in};
 use super::status::state_of;
 use super::{from_sdk, instance, replicated, snapshot, window};
 use crate::aws::Cx;
+use crate::aws::finding::{Certainty, Finding};
 use crate::aws::ownership::tags::source;
-use crate::aws::preflight::finding::{Certainty, Finding};
 use crate::engine::{Change, Diff, Ids, Item, Readiness, Resource, Result, diff};
 
 /// Checks whether the data exists, can be copied, and is of such a database.

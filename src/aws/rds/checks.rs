@@ -3,9 +3,9 @@
 
 use super::{BackupReplication, EventSubscription, Instance, SubnetGroup, begin, classes, replication};
 use crate::aws::Cx;
-use crate::aws::preflight::finding::{Finding, is_made, is_new, loses_subnets, of_kind};
-use crate::aws::preflight::placement;
-use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold};
+use crate::aws::ec2::placement;
+use crate::aws::finding::{Finding, is_made, is_new, loses_subnets, of_kind};
+use crate::aws::quotas::{Change, HERE, Quota, over, untold};
 use crate::aws::rds::errors::failed;
 use crate::aws::wing::Check;
 use crate::engine::{Action, Item, Plan, Resource, Result};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::aws::Cx;
 use crate::aws::ec2::subnet_zones;
-use crate::aws::preflight::finding::{Certainty, Finding, field, fields, is_of, listed, referred};
+use crate::aws::finding::{Certainty, Finding, field, fields, is_of, listed, referred};
 use crate::aws::rds::errors::failed;
 use crate::engine::{Item, Plan, Result};
 

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 
 use super::record::leads_to;
 use super::{Record, Routing};
-use crate::aws::preflight::finding::{Finding, field, is_new, of_kind};
+use crate::aws::finding::{Finding, field, is_new, of_kind};
 use crate::aws::wing::Check;
 use crate::aws::{Cx, route53};
 use crate::engine::{Item, Plan, Resource, Result};

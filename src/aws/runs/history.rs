@@ -1,6 +1,6 @@
 //! What was done, by whom, when, from which file and with what result: a document for each run in the
 //! [`store`](crate::aws::runs::store). Without it, nothing vouches for objects that have no other mark
-//! ([`ownership`](crate::aws::ownership::doubt)): deleting them then needs consent. Nothing else needs it.
+//! ([`doubt`](crate::aws::runs::doubt)): deleting them then needs consent. Nothing else needs it.
 
 use std::sync::Arc;
 

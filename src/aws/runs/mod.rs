@@ -1,5 +1,6 @@
-//! Runs: where their documents are kept, who may change something now, and what was done.
+//! Runs: where their documents are kept, who may change something now, what was done, and which objects that vouches for.
 
+pub mod doubt;
 pub mod history;
 pub mod lease;
 pub mod store;

@@ -1,5 +1,5 @@
 //! The bucket that outlives runs: leases and history, for all stacks of an account and region. If it is lost, it is created
-//! again, but what its records vouch for is lost ([`ownership`](crate::aws::ownership::doubt)): objects that have no other mark
+//! again, but what its records vouch for is lost ([`doubt`](crate::aws::runs::doubt)): objects that have no other mark
 //! are then deleted only with consent. So no record is ever deleted here.
 //!
 //! It is written by compare-and-swap: S3's conditional writes
@@ -22,8 +22,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::{DateTime, Format};
 
 use crate::aws::Cx;
+use crate::aws::call::download::whole;
 use crate::aws::s3::errors::failed;
-use crate::aws::s3::objects::whole;
 use crate::engine::{Class, Error, Result};
 
 /// The only region whose name `CreateBucket` does not accept.

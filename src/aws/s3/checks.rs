@@ -1,7 +1,7 @@
 //! Checks for bucket names that are taken.
 
 use super::{Bucket, errors::failed};
-use crate::aws::preflight::finding::{Certainty, Finding, is_made, of_kind};
+use crate::aws::finding::{Certainty, Finding, is_made, of_kind};
 use crate::aws::wing::Check;
 use crate::aws::{Cx, s3};
 use crate::engine::{Class, Item, Plan, Resource, Result};

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, Delete, Error as S3Error, ObjectIdentifier, ObjectStorageClass};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::built;
 use crate::aws::Cx;
+use crate::aws::call::download::whole;
 use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Error, Result};
 
@@ -20,10 +20,6 @@ const SLOWEST: u64 = 50_000;
 const AT_ONCE: usize = 1000;
 /// The speed below which a copy inside of S3 counts as stuck, in bytes per second.
 const SLOWEST_COPY: u64 = 5_000_000;
-/// How often an interrupted download is repeated.
-const BROKEN: u32 = 5;
-/// The time before it is repeated; longer each time.
-const SOON: Duration = Duration::from_millis(200);
 
 /// An object as lists report it.
 #[derive(Clone, Copy, Debug)]
@@ -170,32 +166,6 @@ pub async fn bytes(cx: &Cx, bucket: &str, key: &str) -> Result<Vec<u8>> {
         call.send().await.map_err(failed("s3:GetObject"))
     };
     Ok(whole(key, ask).await?.map(|(_, bytes)| bytes).unwrap_or_default())
-}
-
-/// Returns what `ask` answers, with its bytes; nothing when it does not exist. It asks again when the answer is interrupted: the
-/// SDK does so only for what fails before the bytes begin.
-///
-/// # Errors
-/// When S3 cannot be asked, or refuses, and when the answer is interrupted again and again.
-pub(in crate::aws) async fn whole<A>(name: &str, ask: impl Fn() -> A) -> Result<Option<(GetObjectOutput, Vec<u8>)>>
-where
-    A: Future<Output = Result<GetObjectOutput>>,
-{
-    let mut broken = 0;
-    loop {
-        let mut answer = match ask().await {
-            Err(e) if e.class == Class::NotFound => return Ok(None),
-            other => other?,
-        };
-        match std::mem::take(&mut answer.body).collect().await {
-            Ok(bytes) => return Ok(Some((answer, bytes.to_vec()))),
-            Err(e) if broken == BROKEN => {
-                return Err(Error::new(Class::Ambiguous, format!("reading `{name}` was interrupted: {e}")));
-            }
-            Err(_) => broken += 1,
-        }
-        tokio::time::sleep(SOON * broken).await;
-    }
 }
 
 /// Deletes objects: where versioning is on, they stay as old versions.

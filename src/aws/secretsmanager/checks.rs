@@ -7,7 +7,7 @@ use aws_sdk_secretsmanager::config::Region;
 use serde_json::Value;
 
 use crate::aws::Cx;
-use crate::aws::preflight::finding::{Certainty, Finding, is_made, is_new, of_kind};
+use crate::aws::finding::{Certainty, Finding, is_made, is_new, of_kind};
 use crate::aws::secretsmanager::Secret;
 use crate::aws::secretsmanager::errors::failed;
 use crate::aws::wing::Check;

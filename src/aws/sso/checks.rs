@@ -11,8 +11,8 @@ use super::principals::{self, USER};
 use super::sets;
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::finding::{Finding, field, fields, is_made, is_new, listed, of_kind};
 use crate::aws::iam::errors::failed;
-use crate::aws::preflight::finding::{Finding, field, fields, is_made, is_new, listed, of_kind};
 use crate::aws::wing::Check;
 use crate::engine::{Action, Item, Plan, Resource, Result};
 

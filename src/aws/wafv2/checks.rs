@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::association::{THEIRS, before, called, is_ours};
 use super::{Association, WebAcl, client};
 use crate::aws::Cx;
-use crate::aws::preflight::finding::{Certainty, Finding, field, fields, is_new, of_kind, physical, referred};
+use crate::aws::finding::{Certainty, Finding, field, fields, is_new, of_kind, physical, referred};
 use crate::aws::wafv2::errors::failed;
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Resource, Result, token};

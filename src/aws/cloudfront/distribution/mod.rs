@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::summaries::{may_be_ours, summaries};
+use super::summaries::{look, may_be_ours, summaries};
 use super::viewer_certificate::{TLS, ViewerCertificate};
 use super::{Behavior, Origin, built, count, mark, marked, policies, to_sdk};
 use crate::aws::acm::Certificate;
@@ -125,12 +125,6 @@ pub const STATES: States = States {
 
 pub(super) fn state(status: &str) -> Readiness {
     STATES.read(status, true)
-}
-
-/// Checks whether a distribution is the stack's by its mark, or does not exist.
-pub async fn is_ours_or_gone(cx: &Cx, id: &str) -> Result<bool> {
-    let found = look(cx, id).await?.and_then(|found| found.distribution_config);
-    Ok(found.is_none_or(|config| marked(&cx.scope, config.comment()).is_some()))
 }
 
 /// Returns whose a distribution is. The mark counts like a tag that was removed.
@@ -505,12 +499,6 @@ impl AwsKind for Distribution {
         ("origins.*.protocol", How::Word(&["http-only", "https-only", "match-viewer"])),
         ("price_class", How::Word(&["PriceClass_100", "PriceClass_200", "PriceClass_All"])),
     ];
-}
-
-/// Returns the distribution of that identifier, if it exists.
-pub(super) async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
-    let answer = cx.cloud.cloudfront.get_distribution().id(id).send().await.map_err(failed("cloudfront:GetDistribution"));
-    present(answer.map(|a| a.distribution))
 }
 
 #[cfg(test)]

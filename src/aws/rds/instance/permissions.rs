@@ -2,7 +2,7 @@
 
 use super::Instance;
 use super::upgrades::{is_major, upgrade};
-use crate::aws::preflight::finding::{field, is_given, is_made, is_new};
+use crate::aws::finding::{field, is_given, is_made, is_new};
 use crate::engine::{Action, Item, Resource};
 
 /// Returns the permissions by what a plan says of a database.

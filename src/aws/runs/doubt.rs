@@ -6,10 +6,8 @@ use futures::stream::{StreamExt, iter};
 use serde_json::Value;
 
 use crate::aws::ownership::mark::Mark;
-use crate::aws::runs::history;
-use crate::aws::runs::history::{Ending, Record};
+use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
-use crate::aws::wing::KindRow;
 use crate::engine::action::Action;
 use crate::engine::item::Item;
 use crate::engine::{Class, Key, Plan, Result};
@@ -17,12 +15,12 @@ use crate::engine::{Class, Key, Plan, Result};
 /// The number of history records that are read at once.
 const AT_ONCE: usize = 16;
 
-/// What is known about a kind: [`crate::aws::kind`], which this module stands below.
-type Lookup = fn(&str) -> Option<&'static KindRow>;
+/// Returns the second mark of a kind, and whether it has tags: [`crate::aws::kind`] knows, which this module stands below.
+type Lookup = fn(&str) -> Option<(Mark, bool)>;
 
 /// Checks whether a kind has this mark.
 fn has(kind: Lookup, name: &str, mark: Mark) -> bool {
-    kind(name).is_some_and(|row| row.mark == mark)
+    kind(name).is_some_and(|(its, _)| its == mark)
 }
 
 /// The reason why an object without tags that no run created stays.
@@ -85,7 +83,7 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>, 
     let mut doubted: BTreeSet<usize> = doubted.into_iter().filter(|(_, made)| !made.is_second).map(|(at, _)| *at).collect();
     doubted.retain(|at| {
         let item = &mut plan.items[*at];
-        let tagged = kind(&item.key.kind).is_some_and(|row| row.tagged);
+        let tagged = kind(&item.key.kind).is_some_and(|(_, tagged)| tagged);
         match item.action {
             _ if tagged => item.doubt(),
             Action::Delete => (item.action, item.reason) = (Action::Keep, Some(NOT_MADE.into())),
@@ -262,7 +260,8 @@ mod tests {
         let made = Made { key: "ecs.service/backend".into(), id: "shop-api".into(), is_second: true };
         let judged = |unknown: BTreeSet<Made>| {
             let mut plan: Plan = serde_json::from_value(plan.clone()).unwrap();
-            judge(&mut plan, &[(0, made.clone())], &unknown, crate::aws::kind);
+            let kind = |kind: &str| crate::aws::kind(kind).map(|row| (row.mark, row.tagged));
+            judge(&mut plan, &[(0, made.clone())], &unknown, kind);
             plan.items.remove(0)
         };
         let known = judged(BTreeSet::new());

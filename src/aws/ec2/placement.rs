@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::finding::{Finding, fields, listed};
 use crate::aws::Cx;
 use crate::aws::ec2::subnet_zones;
+use crate::aws::finding::{Finding, fields, listed};
 use crate::engine::{Item, Plan, Result};
 
 /// Returns the zones that a subnet group has and would lose.
