@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::suggest;
 use super::types::Stack;
 use super::validate;
 use super::yaml::{MapKey, Node, NodeValue};
@@ -65,7 +66,8 @@ pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<
     let mut places: Vec<usize> = problems.iter().flat_map(|d| d.labels.iter().map(|(span, _)| span.start)).collect();
     places.sort_unstable();
     let mut rest = file.clone();
-    let mut gone = prune(&mut rest, &places, 0);
+    let mut removed = Vec::new();
+    prune(&mut rest, &places, &[], &mut removed);
     let named = !stand_in(&mut rest, "stack", NAME);
     let placed = !stand_in(&mut rest, "region", REGION);
     // A part that lacks a required key cannot be read: the others can.
@@ -73,8 +75,11 @@ pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<
     let stack = loop {
         match serde_path_to_error::deserialize::<_, Stack>(rest.to_json()) {
             Ok(stack) => break stack,
-            Err(error) if left == 0 || !remove(&mut rest, &error.path().to_string()) => return Vec::new(),
-            Err(_) => (gone, left) = (true, left - 1),
+            Err(_) if left == 0 => return Vec::new(),
+            Err(error) => match remove(&mut rest, &error.path().to_string()) {
+                Some(part) => (removed, left) = ([removed, vec![part]].concat(), left - 1),
+                None => return Vec::new(),
+            },
         }
     };
     let broken = parts(file, &places);
@@ -83,7 +88,7 @@ pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<
     let mut found = validate::validate(&stack, &rest, env);
     // What is missing may be in a part that could not be read.
     let perhaps = |d: &Diagnostic| match d.code {
-        "unknown-reference" => gone,
+        "unknown-reference" => reference(&rest, &d.span(), "").is_none_or(|named| removed.iter().any(|part| is_of(&named, part))),
         "nothing-to-deliver" => is_broken("services") || is_broken("cdn"),
         "not-in-certificate" | "needs-certificate" => is_broken("certificates") || is_broken("cdn"),
         "no-subnets" => is_broken("existing"),
@@ -108,21 +113,46 @@ fn stand_in(file: &mut Node, key: &str, value: &str) -> bool {
     true
 }
 
-/// Removes the part of a section, or the section, that a path leads into. Returns whether there was any.
-fn remove(file: &mut Node, path: &str) -> bool {
+/// A section, a part of one, or a key in it: its keys.
+type Path = Vec<String>;
+
+/// Removes the part of a section, or the section, that a path leads into, and returns which.
+fn remove(file: &mut Node, path: &str) -> Option<Path> {
     let mut steps = path.splitn(3, '.');
-    let (Some(section), part) = (steps.next(), steps.next()) else { return false };
-    let NodeValue::Map(sections) = &mut file.value else { return false };
-    let Some(at) = sections.iter().position(|(key, _)| key.text == section) else { return false };
+    let (section, part) = (steps.next()?, steps.next());
+    let NodeValue::Map(sections) = &mut file.value else { return None };
+    let at = sections.iter().position(|(key, _)| key.text == section)?;
     if let (Some(part), NodeValue::Map(parts)) = (part, &mut sections[at].1.value) {
         let before = parts.len();
         parts.retain(|(key, _)| key.text != part);
         if parts.len() < before {
-            return true;
+            return Some(vec![section.to_owned(), part.to_owned()]);
         }
     }
     sections.remove(at);
-    true
+    Some(vec![section.to_owned()])
+}
+
+/// Returns what the value at a place refers to: `databases.main`. `key` is the nearest key above it, which says of which section a
+/// name without one is.
+fn reference(node: &Node, span: &Range<usize>, key: &str) -> Option<String> {
+    match &node.value {
+        NodeValue::Map(entries) => entries.iter().find_map(|(key, value)| reference(value, span, &key.text)),
+        NodeValue::List(items) => items.iter().find_map(|item| reference(item, span, key)),
+        NodeValue::Text(text) if node.span == *span => Some(match key {
+            _ if text.contains('.') => text.clone(),
+            "service" => format!("services.{text}"),
+            _ => format!("{key}.{text}"),
+        }),
+        _ => None,
+    }
+}
+
+/// Checks whether a reference is to something that was removed, or to what that was meant to be called.
+fn is_of(named: &str, removed: &Path) -> bool {
+    let steps: Vec<&str> = named.split('.').collect();
+    let same = |(step, key): (&&str, &String)| step == key || suggest::nearest(key, [*step]).is_some();
+    steps.len() >= removed.len() && steps.iter().zip(removed).all(same)
 }
 
 type Entry = (MapKey, Node);
@@ -153,23 +183,22 @@ fn parts<'a>(file: &'a Node, places: &[usize]) -> Vec<&'a Entry> {
     out
 }
 
-/// Removes what is misshapen, and as little else as possible. Returns whether a section or a part of one was removed.
-fn prune(node: &mut Node, places: &[usize], depth: usize) -> bool {
-    let NodeValue::Map(entries) = &mut node.value else { return false };
-    let mut gone = false;
+/// Removes what is misshapen, and as little else as possible, and notes what.
+fn prune(node: &mut Node, places: &[usize], path: &[String], removed: &mut Vec<Path>) {
+    let NodeValue::Map(entries) = &mut node.value else { return };
     entries.retain_mut(|entry| {
         if !has_any(entry, places) {
             return true;
         }
         let (key, value) = entry;
+        let path = [path, &[key.text.clone()]].concat();
         if matches!(value.value, NodeValue::Map(_)) && !is_in(places, &key.span) {
-            gone |= prune(value, places, depth + 1);
+            prune(value, places, &path, removed);
             return true;
         }
-        gone |= depth < 2;
+        removed.push(path);
         false
     });
-    gone
 }
 
 #[cfg(test)]
@@ -186,11 +215,53 @@ mod tests {
     fn what_makes_no_sense_is_said_with_what_has_no_shape() {
         let text = "stack: a\nregion: us-east-1\nservices:\n  web: {image: nginx, cpu: 300, port: 80, routes: [/*], uses: [services.worker]}\n  api: {image: nginx, count: 1, scale: {min: 1, max: 2}, uses: [databases.nope]}\n  worker: {image: nginx}\n  bad: {imag: nginx}\ntags: {\"a,b\": c}\n";
         let found = said(text);
-        for one in ["not-a-choice 300", "unknown-key imag", "missing-key bad", "count-and-scale 1", "tag-character \"a,b\""] {
+        for one in [
+            "not-a-choice 300",
+            "unknown-key imag",
+            "missing-key bad",
+            "count-and-scale 1",
+            "unknown-reference databases.nope",
+            "tag-character \"a,b\"",
+        ] {
             assert!(found.iter().any(|said| said == one), "{one}: {found:?}");
         }
-        // `databases.nope` may be in what is not read, and `web` is wrong as it stands.
-        assert_eq!(found.len(), 5, "{found:?}\n{}", refused(text, None));
+        // `web` is wrong as it stands.
+        assert_eq!(found.len(), 6, "{found:?}\n{}", refused(text, None));
+    }
+
+    /// All in one round: what is removed hides only what refers to it.
+    #[test]
+    fn a_reference_is_missing_unless_it_names_what_was_removed() {
+        let head = "stack: a\nregion: us-east-1\n";
+        let nope = "services: {web: {image: i, port: 80, routes: [/*], uses: [databases.nope]}}\nload_balancer: {certificate: certificates.nope}\n";
+        for (wrong, said_of_it) in [
+            ("network: {cidr: 10.0.0.0/33}\n", "invalid-value 10.0.0.0/33"),
+            ("network: {foo: 1}\n", "unknown-key foo"),
+            ("databases: {main: {engine: postgres, versio: '16'}}\n", "unknown-key versio"),
+        ] {
+            let found = said(&format!("{head}{nope}{wrong}"));
+            for one in [said_of_it, "unknown-reference databases.nope", "unknown-reference certificates.nope"] {
+                assert!(found.iter().any(|said| said == one), "{one}: {found:?}");
+            }
+        }
+        let uses = |used: &str| format!("{head}services: {{web: {{image: i, uses: [{used}, databases.nope]}}}}\n");
+        for (wrong, used) in [
+            // The part, its section, either under the name that was meant, and what a longer path has.
+            ("databases: {main: {engine: postgres, versio: '16'}}\n", "databases.main"),
+            ("caches: [main]\n", "caches.main"),
+            ("cahces: {main: {}}\n", "caches.main"),
+            ("databases: {main!: {engine: postgres, version: '16'}}\n", "databases.main"),
+            ("existing: {databases: {main: 5}}\n", "existing.databases.main"),
+        ] {
+            let found = said(&format!("{}{wrong}", uses(used)));
+            let missing: Vec<&String> = found.iter().filter(|said| said.starts_with("unknown-reference")).collect();
+            assert_eq!(missing, ["unknown-reference databases.nope"], "{wrong}: {found:?}");
+        }
+        // Where only a name is written, the key says of what.
+        let names = "archive: {databases: [main, nope], delete_after: x}\n";
+        let found = said(&format!("{head}{names}databases: {{main: {{engine: postgres, versio: '16'}}}}\n"));
+        assert!(found.iter().any(|said| said == "unknown-reference nope"), "{found:?}");
+        assert!(!found.iter().any(|said| said == "unknown-reference main"), "{found:?}");
     }
 
     /// What is misshapen is not also missing.
