@@ -1,12 +1,15 @@
 //! The problems of a stack file, each at its place, as text and as JSON.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, ThemeCharacters, ThemeStyles};
 use serde::Serialize;
 use serde_json::{Value, json};
+use textwrap::core::display_width;
 
+use super::excerpt::{Excerpt, Mark, Source};
 use super::joined;
 
 /// The maximum number of problems that are reported. Each costs a search through the whole text.
@@ -131,8 +134,7 @@ impl Report {
             let start = diagnostic.span().start;
             // The last of them has what lies outside of the text, too.
             let Some((range, source)) = sources.iter().find(|(range, _)| start < range.end).or(sources.last()) else { continue };
-            let instead = self.instead_of_excerpt(diagnostic);
-            let shown = Shown { diagnostic, source, report: self, range: range.clone(), instead };
+            let shown = self.excerpt(diagnostic, source, range, width, if unicode { "…" } else { "..." });
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&printable(&diagnostic.message));
             }
@@ -144,6 +146,50 @@ impl Report {
         out.push_str(&self.summary());
         out.push('\n');
         out
+    }
+
+    /// Returns a problem with its excerpt of the file, which is a part of the text, in so many columns.
+    fn excerpt<'a>(
+        &'a self,
+        diagnostic: &'a Diagnostic,
+        source: &'a NamedSource<String>,
+        range: &Range<usize>,
+        width: usize,
+        ellipsis: &str,
+    ) -> Shown<'a> {
+        let whole = Source { source: Cow::Borrowed(source), positions: Vec::new() };
+        if let Some(place) = self.instead_of_excerpt(diagnostic) {
+            return Shown { diagnostic, source: whole, labels: Vec::new(), instead: Some(place) };
+        }
+        let text = source.inner();
+        let inside = |at: usize| text.floor_char_boundary(at.saturating_sub(range.start));
+        // What lies in the other file is not in the excerpt.
+        let here = diagnostic.labels.iter().enumerate().filter(|(i, (span, _))| *i == 0 || range.contains(&span.start));
+        let marked = here.map(|(_, (span, words))| {
+            let span = self.shown(span);
+            (inside(span.start)..inside(span.end), (!words.is_empty()).then(|| printable(words)))
+        });
+        let mut labels: Vec<(Range<usize>, Option<String>)> = marked.collect();
+        let mark = |(span, words): &(Range<usize>, Option<String>)| Mark {
+            span: span.clone(),
+            words: words.as_deref().map_or(0, display_width),
+        };
+        let marks: Vec<Mark> = labels.iter().map(mark).collect();
+        let position = |at: usize| self.position(range.start + at);
+        let places: Vec<(usize, usize)> = marks.iter().map(|mark| position(mark.span.start)).collect();
+        let across = marks.iter().filter(|mark| text[mark.span.clone()].contains('\n')).count();
+        let last = marks.iter().map(|mark| position(mark.span.end).0 + 1).max().unwrap_or_default();
+        // ` 12 │ `, and the arrows of what is marked across lines.
+        let room = width.saturating_sub(last.to_string().len() + 4 + if across > 0 { across + 3 } else { 0 });
+        let Some(excerpt) = Excerpt::new(text, &marks, room, ellipsis) else {
+            return Shown { diagnostic, source: whole, labels, instead: None };
+        };
+        for (span, _) in &mut labels {
+            *span = excerpt.place(span);
+        }
+        let positions = labels.iter().map(|(span, _)| span.start).zip(places).collect();
+        let source = Source { source: Cow::Owned(NamedSource::new(source.name(), excerpt.text)), positions };
+        Shown { diagnostic, source, labels, instead: None }
     }
 
     /// Returns the files that the text was joined from: their places in it, and their names.
@@ -247,10 +293,9 @@ impl Report {
 /// One problem, as miette takes it.
 struct Shown<'a> {
     diagnostic: &'a Diagnostic,
-    source: &'a NamedSource<String>,
-    report: &'a Report,
-    /// The part of the report's text that the source is.
-    range: Range<usize>,
+    source: Source<'a>,
+    /// What is marked in the source, with a few words each. The first is the place to fix.
+    labels: Vec<(Range<usize>, Option<String>)>,
     instead: Option<String>,
 }
 
@@ -286,24 +331,19 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        (!self.diagnostic.labels.is_empty() && self.instead.is_none()).then_some(self.source as &dyn miette::SourceCode)
+        (!self.labels.is_empty()).then_some(&self.source as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         if self.instead.is_some() {
             return None;
         }
-        let (report, begins) = (self.report, self.range.start);
-        // What lies in the other file is not in the excerpt.
-        let here = |(i, (span, _)): &(usize, &(Range<usize>, String))| *i == 0 || self.range.contains(&span.start);
-        Some(Box::new(self.diagnostic.labels.iter().enumerate().filter(here).map(move |(i, (span, text))| {
-            let span = report.shown(span);
-            let (start, len) = (span.start - begins, span.len());
-            let text = (!text.is_empty()).then(|| printable(text));
+        Some(Box::new(self.labels.iter().enumerate().map(|(i, (span, words))| {
+            let place = (span.start, span.len());
             if i == 0 {
-                LabeledSpan::new_primary_with_span(text, (start, len))
+                LabeledSpan::new_primary_with_span(words.clone(), place)
             } else {
-                LabeledSpan::new_with_span(text, (start, len))
+                LabeledSpan::new_with_span(words.clone(), place)
             }
         })))
     }
@@ -388,6 +428,33 @@ mod tests {
         let text = report().render(60, false, false);
         assert!(text.is_ascii(), "{text}");
         assert!(report().render(60, true, true).contains('\u{1b}'));
+    }
+
+    /// Every line of a report fits into the terminal, and what is marked stands above its words.
+    #[test]
+    fn long_lines_are_cut_round_what_is_marked() {
+        let line = "services: {web: {image: \"public.ecr.aws/nginx/nginx:1.27\", cpu: 300, port: 80, routes: [/*], uses: [databases.nope, services.worker]}}";
+        let mut report =
+            Report::new("stack.yaml", format!("stack: web\nregion: us-east-1\n{line}\ntags: {{a: \"{}\"}}\n", "x".repeat(90)));
+        let span = |marked: &str| report.text.find(marked).map(|at| at..at + marked.len()).unwrap();
+        let found = vec![
+            Diagnostic::error("not-a-choice", "`cpu` is wrong").label(span("300"), "not a size of Fargate"),
+            Diagnostic::error("unknown-reference", "`databases.nope` does not exist")
+                .label(span("databases.nope"), "not in this file"),
+            Diagnostic::error("needs-port", "it has no port")
+                .label(span("services.worker"), "a worker")
+                .label(span("web: {image"), "used here"),
+        ];
+        report.diagnostics = found;
+        let shown = [60, 100].map(|width| {
+            let shown = report.render(width, false, true);
+            assert!(shown.lines().all(|line| display_width(line) <= width), "{width}: {shown}");
+            let place = |marked: &str| format!("[stack.yaml:3:{}]", line.find(marked).unwrap() + 1);
+            assert!(["300", "databases.nope", "services.worker"].iter().all(|marked| shown.contains(&place(marked))), "{shown}");
+            shown
+        });
+        insta::assert_snapshot!(shown.join("\n"));
+        assert!(report.render(60, false, false).is_ascii());
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! | [`validate`] | the checks of sense: whether the values fit together |
 //! | `production` | the defaults of a production environment |
 //! | `partly` | the checks of sense for a file that is misshapen elsewhere |
-//! | [`diagnostic`] | problems, for people and for programs |
+//! | [`diagnostic`], `excerpt` | problems, for people and for programs, and what is shown of the file |
 //! | [`mod@starter`] | the file that `stack init` writes |
 //!
 //! Only what has the right shape becomes types, and only types are checked for sense. Both kinds of problems are reported together.
@@ -39,6 +39,7 @@ mod editor;
 pub mod encryption;
 pub mod environment;
 pub mod exceptions;
+mod excerpt;
 pub mod existing;
 pub mod firewall;
 pub mod frozen;
