@@ -9,7 +9,7 @@ use super::certificates::Certificates;
 use super::facts::Facts;
 use super::keys::Keys;
 use super::load_balancer::Balancer;
-use super::objects::{ASSETS, CDN_LOGS};
+use super::objects::{ASSETS, CDN_LOGS, DISTRIBUTION};
 use super::policies::policy as document;
 use crate::aws::Tags;
 use crate::aws::cloudfront::{Behavior, Distribution, Logs, Origin, OriginAccessControl, ViewerCertificate, policies};
@@ -19,8 +19,7 @@ use crate::config::cdn::{Cdn, PriceClass, StaticFiles};
 use crate::engine::{Error, Graph, Ref};
 
 const ORIGIN: &str = "cdn";
-/// The distribution's name, and what it calls its origins.
-const MAIN: &str = "main";
+/// What the distribution calls the load balancer as an origin.
 const APP: &str = "app";
 /// How long old versions of static files are kept, in days.
 const OLD_VERSIONS: i32 = 30;
@@ -81,7 +80,7 @@ pub fn expand(
         ipv6: Some(true),
         tags: Tags::new(),
     };
-    let distribution = graph.add(MAIN, ORIGIN, &distribution)?;
+    let distribution = graph.add(DISTRIBUTION, ORIGIN, &distribution)?;
     if let Some(bucket) = own {
         let policy = policy(&bucket, facts, &distribution);
         graph.add(ASSETS, "cdn.static", &BucketPolicy { bucket, policy })?;

@@ -27,7 +27,7 @@ mod load_balancer;
 pub mod mends;
 mod names;
 mod network;
-mod objects;
+pub mod objects;
 mod people_roles;
 mod pipelines;
 mod policies;
@@ -44,7 +44,6 @@ mod uses;
 
 pub use budget::NAME as BUDGET;
 pub use facts::{Facts, Problem, hosted, placed, wanted};
-pub use pipelines::PIPELINE;
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::access::{families, managed, policies};
 use super::alarms::telling;
 use super::facts::Facts;
+use super::objects::{AUDITOR, BREAK_GLASS};
 use super::policies::policy;
 use crate::aws::Tags;
 use crate::aws::events::EventRule;
@@ -18,8 +19,6 @@ use crate::config::limits::ROLE_INLINE;
 use crate::engine::{Error, Graph, Key, Ref, Resource, Scope};
 
 /// The objects' names.
-const AUDITOR: &str = "auditor";
-const BREAK_GLASS: &str = "break-glass";
 const AUDITOR_ORIGIN: &str = "access.auditor";
 const BREAK_GLASS_ORIGIN: &str = "access.break_glass";
 

@@ -6,15 +6,13 @@ use serde_json::{Value, json};
 
 use super::access::{families, managed, policies};
 use super::facts::Facts;
+use super::objects::PIPELINE;
 use crate::aws::Tags;
 use crate::aws::iam::{OidcProvider, Role};
 use crate::config::Stack;
 use crate::config::access::{Pipeline, Providers};
 use crate::config::limits::ROLE_INLINE;
 use crate::engine::{Error, Graph, Scope};
-
-/// What the name of a pipeline's role ends with.
-pub const PIPELINE: &str = "-pipeline";
 
 /// Who issues the tokens of pipelines.
 struct Issuer {

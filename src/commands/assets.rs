@@ -22,6 +22,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::encoded;
 use crate::aws::s3::objects::{self, Listed, Told, Upload};
+use crate::blueprint::objects::ASSETS;
 use crate::config::{self, Stack};
 use crate::engine::{Class, Error};
 use crate::ui::{self, Color, Look, Tally};
@@ -214,7 +215,7 @@ fn unreachable(stack: &Stack, files: &config::cdn::StaticFiles, found: &[File], 
 /// Finds the bucket for static files.
 async fn bucket(session: &Session) -> Result<String> {
     let seen = session.read("s3.bucket").await?;
-    let ours = seen.into_iter().find(|seen| seen.key().is_some_and(|key| key.name == "assets"));
+    let ours = seen.into_iter().find(|seen| seen.key().is_some_and(|key| key.name == ASSETS));
     ours.and_then(|seen| seen.live.get("name").and_then(|name| name.as_str()).map(str::to_owned))
         .ok_or_else(|| Stop::message("the stack's bucket for static files does not exist yet", "`stack apply` creates it"))
 }

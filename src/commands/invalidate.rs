@@ -10,6 +10,7 @@ use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::{self, Invalidation};
+use crate::blueprint::objects::DISTRIBUTION;
 use crate::ui::{self, Color, Look};
 
 /// The longest that `--wait` waits.
@@ -94,7 +95,7 @@ fn checked(path: &str) -> Result<String> {
 /// Finds the stack's distribution.
 pub async fn distribution(session: &Session) -> Result<String> {
     let seen = session.read("cloudfront.distribution").await?;
-    let ours = seen.into_iter().find(|seen| seen.key().is_some_and(|key| key.name == "main"));
+    let ours = seen.into_iter().find(|seen| seen.key().is_some_and(|key| key.name == DISTRIBUTION));
     ours.and_then(|seen| seen.live.get("id").and_then(|id| id.as_str()).map(str::to_owned))
         .ok_or_else(|| Stop::message("the stack has no distribution", "add the section `cdn` to its file and run `stack apply`"))
 }

@@ -7,7 +7,7 @@ use super::arguments::{Aws, FileOrStack};
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws;
-use crate::blueprint::PIPELINE;
+use crate::blueprint::objects::{ASSETS, AUDITOR, BREAK_GLASS, DISTRIBUTION, PIPELINE};
 use crate::engine::token;
 use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
 use crate::ui::{self, Color, Look};
@@ -79,17 +79,17 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
             put(output.replace("{name}", &name), text(field));
         }
         match kind.as_str() {
-            "cloudfront.distribution" if name == CDN => {
+            "cloudfront.distribution" if name == DISTRIBUTION => {
                 put("cdn.url".into(), url.clone());
                 put("cdn.domain".into(), text("domain"));
                 put("cdn.zone_id".into(), text("zone_id"));
                 put("cdn.distribution_id".into(), text("id"));
             }
-            "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
+            "s3.bucket" if name == ASSETS => put("cdn.bucket".into(), text("name")),
             // By the user name, which need not be the object's name.
             "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
-            "iam.role" if name == "auditor" => put("access.auditor".into(), text("arn")),
-            "iam.role" if name == "break-glass" => put("access.break_glass".into(), text("arn")),
+            "iam.role" if name == AUDITOR => put("access.auditor".into(), text("arn")),
+            "iam.role" if name == BREAK_GLASS => put("access.break_glass".into(), text("arn")),
             "iam.role" => put(
                 format!("access.pipelines.{}", name.strip_suffix(PIPELINE).unwrap_or(&name)),
                 text("arn").filter(|_| name.ends_with(PIPELINE)),
@@ -100,9 +100,6 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
     }
     out
 }
-
-/// The name of the distribution that the section `cdn` makes.
-const CDN: &str = "main";
 
 /// Stands for a name in a certificate that is not the stack's, whose names are not known here.
 const A_NAME: &str = "NAME-IN-THE-CERTIFICATE";
@@ -209,7 +206,7 @@ impl Ways {
         for item in &plan.items {
             let Some(fields) = &item.desired else { continue };
             ways.written.extend(Ways::is_record(&item.key.kind, fields));
-            if item.key == Key::new("cloudfront.distribution", CDN) {
+            if item.key == Key::new("cloudfront.distribution", DISTRIBUTION) {
                 ways.cdn = ids.attr(&item.key, "domain").map(|domain| (texts(fields, "aliases"), domain));
             } else if item.key.kind == "elbv2.load_balancer" {
                 ways.balancer = ids.attr(&item.key, "dns_name").map(|dns| (dns, None));
@@ -235,7 +232,7 @@ fn shared(snapshot: &Snapshot) -> Option<(String, bool)> {
 }
 
 fn is_distribution(seen: &Seen) -> bool {
-    seen.key() == Some(Key::new("cloudfront.distribution", CDN))
+    seen.key() == Some(Key::new("cloudfront.distribution", DISTRIBUTION))
 }
 
 fn address(dns: &str, secure: bool) -> String {
@@ -250,11 +247,44 @@ pub fn after(ids: &Ids, plan: &Plan) -> Reached {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::engine::{Claim, Readiness};
 
     fn told(ways: Ways) -> (Option<String>, Vec<String>) {
         let Reached { url, missing } = reached(ways);
         (url, missing.into_iter().map(|(name, target)| format!("{name} {target}")).collect())
+    }
+
+    #[test]
+    fn objects_of_sections_have_outputs() {
+        let ours = |kind: &str, name: &str| {
+            Seen {
+            kind: kind.into(),
+            claim: Claim::Ours(name.into()),
+            live: json!({"id": format!("id-{name}"), "arn": format!("arn-{name}"), "name": format!("name-{name}"), "domain": "d1.net"})
+                .into(),
+            fields: json!({}).into(),
+            state: Readiness::Ready,
+        }
+        };
+        let roles = [AUDITOR, BREAK_GLASS, "shop-pipeline", "web-task"].map(|name| ours("iam.role", name));
+        let cdn = [ours("cloudfront.distribution", DISTRIBUTION), ours("cloudfront.distribution", "other")];
+        let buckets = [ours("s3.bucket", ASSETS), ours("s3.bucket", "uploads")];
+        let seen = roles.into_iter().chain(cdn).chain(buckets).collect();
+        let found = of(&Snapshot { seen, ..Snapshot::default() });
+        for (output, value) in [
+            ("access.auditor", "arn-auditor"),
+            ("access.break_glass", "arn-break-glass"),
+            ("access.pipelines.shop", "arn-shop-pipeline"),
+            ("cdn.bucket", "name-assets"),
+            ("cdn.distribution_id", "id-main"),
+            ("cdn.url", "https://d1.net"),
+        ] {
+            assert_eq!(found.get(output).map(String::as_str), Some(value), "{output}: {found:?}");
+        }
+        assert!(!found.values().any(|value| value.ends_with("web-task") || value.ends_with("other")), "{found:?}");
     }
 
     #[test]
