@@ -6,15 +6,15 @@ use std::error::Error;
 
 use stack::blueprint::{self, Facts, Failure};
 use stack::engine::{Consent, Plan, Scope, Snapshot};
-use stack::ui::{self, Color, Look, View};
+use stack::ui::{self, Color, Terminal, View};
 use stack::{aws, commands, config};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let file = std::env::args().nth(1).unwrap_or_else(|| "examples/smallest.yaml".into());
     let text = std::fs::read_to_string(&file)?;
-    let look = Look::stdout(Color::Auto);
+    let terminal = Terminal::stdout(Color::Auto);
     let loaded = config::load(&file, &text, None, &commands::stack_schema())
-        .map_err(|report| report.render(look.width, look.color, look.unicode))?;
+        .map_err(|report| report.render(terminal.width, terminal.color, terminal.unicode))?;
 
     // Whose the objects would be. A command asks AWS for the account.
     let scope = Scope {
@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let plan = Plan::make(&registry, &scope, Some(&graph), &Snapshot::default())?;
     let rules = |kind: &str| registry.rules(kind);
-    let view = View { look, file: &file, verbose: false, consent: &Consent::default(), via: None, price: None, rules: &rules };
+    let view =
+        View { terminal, file: &file, verbose: false, consent: &Consent::default(), via: None, price: None, rules: &rules };
     ui::out(&ui::plan_text(&plan, &view))?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::s3::archived::{self, Asked, Jobs, Listed, Manifest, Since, State};
 use crate::prices::{self, Decimal};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The kind of buckets, and the name of the archive's.
 const BUCKET: &str = "s3.bucket";
@@ -297,7 +297,7 @@ async fn list(file: &StackFile, aws: &Aws, json: bool, color: Color) -> Result {
         vec![of, taken, ui::size(one.bytes), classes.join(", "), one.export.clone(), one.state.clone()]
     };
     let rows: Vec<Vec<String>> = exports.iter().map(row).collect();
-    ui::out(&ui::table(&Look::stdout(color), &["OF", "TAKEN", "SIZE", "OBJECTS", "EXPORT", "STATE"], &rows))?;
+    ui::out(&ui::table(&Terminal::stdout(color), &["OF", "TAKEN", "SIZE", "OBJECTS", "EXPORT", "STATE"], &rows))?;
     for one in exports.iter().filter(|one| !one.wrong.is_empty()) {
         let wrong = ui::count(one.wrong.len(), "problem");
         archive.session.say(&format!("{}: {wrong}: {}. `stack archive verify` names all.", one.export, one.wrong[0]))?;

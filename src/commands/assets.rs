@@ -25,7 +25,7 @@ use crate::aws::s3::objects::{self, Listed, Told, Upload};
 use crate::blueprint::objects::ASSETS;
 use crate::config::{self, Stack};
 use crate::engine::{Class, Error};
-use crate::ui::{self, Color, Look, Tally};
+use crate::ui::{self, Color, Tally, Terminal};
 
 /// The number of calls in flight at once.
 const AT_ONCE: usize = 12;
@@ -90,7 +90,7 @@ struct Done {
 
 pub async fn run(command: Command, color: Color) -> Result {
     let Command::Push(arguments) = command;
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let (file, folder) = arguments.file.and(arguments.folder, "FOLDER")?;
     let loaded = stack_file::load(&file, color)?;
     let files = static_files(&loaded.stack)?;
@@ -104,22 +104,22 @@ pub async fn run(command: Command, color: Color) -> Result {
         return Err(Stop::message(what, "name the folder that your site's build writes"));
     }
     if hidden > 0 {
-        ui::err(&ui::note(&format!("Left out: {} beginning with a dot.", ui::count(hidden, "name")), &look))?;
+        ui::err(&ui::note(&format!("Left out: {} beginning with a dot.", ui::count(hidden, "name")), &terminal))?;
     }
     let confidential: Vec<&str> = found.iter().map(|file| file.key.as_str()).filter(|key| folder::is_confidential(key)).collect();
     if !confidential.is_empty() {
         let names = confidential.iter().take(5).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
         let more = if confidential.len() > 5 { format!(" and {} more", confidential.len() - 5) } else { String::new() };
         let text = format!("Warning: {names}{more} will be public. Make sure that this is intended.");
-        ui::err(&ui::note(&text, &look))?;
+        ui::err(&ui::note(&text, &terminal))?;
     }
-    unreachable(&loaded.stack, files, &found, &look)?;
+    unreachable(&loaded.stack, files, &found, &terminal)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let bucket = bucket(&session).await?;
     let root = loaded.stack.cdn.as_ref().and_then(|cdn| cdn.default_root.as_deref()).unwrap_or("index.html");
 
     let there = session.hear(objects::list(&session.cx, &bucket, "")).await?;
-    let (changed, unchanged) = session.hear(compare(&session.cx, &bucket, &found, &there, &look)).await?;
+    let (changed, unchanged) = session.hear(compare(&session.cx, &bucket, &found, &there, &terminal)).await?;
     // Before anything changes: pages that are open refer to the old files.
     let removed = if arguments.prune {
         session.hear(unreferenced(&session.cx, &bucket, &prefix, &found, &there, arguments.older_than)).await?
@@ -138,7 +138,7 @@ pub async fn run(command: Command, color: Color) -> Result {
     };
     if !arguments.dry_run {
         let begun = Cell::new(false);
-        bring(&session, &mut done, &changed, &begun, &look).await.map_err(|stop| {
+        bring(&session, &mut done, &changed, &begun, &terminal).await.map_err(|stop| {
             if !begun.get() {
                 return stop;
             }
@@ -156,7 +156,13 @@ pub async fn run(command: Command, color: Color) -> Result {
 }
 
 /// Uploads, deletes and invalidates. `begun` says whether the bucket was changed.
-async fn bring(session: &Session, done: &mut Done, changed: &[Changed<'_>], begun: &Cell<bool>, look: &Look) -> Result<()> {
+async fn bring(
+    session: &Session,
+    done: &mut Done,
+    changed: &[Changed<'_>],
+    begun: &Cell<bool>,
+    terminal: &Terminal,
+) -> Result<()> {
     let cx = &session.cx;
     let distribution = match done.invalidated.as_slice() {
         [] => None,
@@ -164,7 +170,7 @@ async fn bring(session: &Session, done: &mut Done, changed: &[Changed<'_>], begu
     };
     // A large file on a slow line takes long, and its call has a limit of its own.
     let patience = Patience { of: "S3", speak: Duration::from_secs(4), end: Duration::MAX };
-    patience.hear(&cx.reach, look, upload(cx, &done.bucket, changed, begun, look)).await?;
+    patience.hear(&cx.reach, terminal, upload(cx, &done.bucket, changed, begun, terminal)).await?;
     if !done.removed.is_empty() {
         session.hear(objects::delete(cx, &done.bucket, &done.removed)).await?;
         begun.set(true);
@@ -193,7 +199,7 @@ fn static_files(stack: &Stack) -> Result<&config::cdn::StaticFiles> {
 }
 
 /// Warns of files that no path leads to. Without a load balancer every path leads to the bucket.
-fn unreachable(stack: &Stack, files: &config::cdn::StaticFiles, found: &[File], look: &Look) -> Result<()> {
+fn unreachable(stack: &Stack, files: &config::cdn::StaticFiles, found: &[File], terminal: &Terminal) -> Result<()> {
     if !stack.is_load_balanced() {
         return Ok(());
     }
@@ -207,7 +213,7 @@ fn unreachable(stack: &Stack, files: &config::cdn::StaticFiles, found: &[File], 
             found.len(),
             first.key
         );
-        ui::err(&ui::note(&text, look))?;
+        ui::err(&ui::note(&text, terminal))?;
     }
     Ok(())
 }
@@ -229,9 +235,9 @@ async fn compare<'a>(
     bucket: &str,
     files: &'a [File],
     there: &BTreeMap<String, Listed>,
-    look: &Look,
+    terminal: &Terminal,
 ) -> Result<(Vec<Changed<'a>>, usize)> {
-    let tally = &Tally::new("compared", files.len(), look);
+    let tally = &Tally::new("compared", files.len(), terminal);
     let mut compared: Vec<(Changed<'a>, bool)> = stream::iter(files)
         .map(|file| async move {
             let path = file.path.clone();
@@ -276,8 +282,8 @@ fn in_turn<'c, 'a>(changed: &'c [Changed<'a>]) -> impl Iterator<Item = &'c Chang
 }
 
 /// Uploads the files in their order.
-async fn upload(cx: &Cx, bucket: &str, changed: &[Changed<'_>], begun: &Cell<bool>, look: &Look) -> Result<(), Error> {
-    let tally = Tally::new("uploaded", changed.len(), look);
+async fn upload(cx: &Cx, bucket: &str, changed: &[Changed<'_>], begun: &Cell<bool>, terminal: &Terminal) -> Result<(), Error> {
+    let tally = Tally::new("uploaded", changed.len(), terminal);
     let wrong = RefCell::new(None);
     for turn in [Turn::Hashed, Turn::Other, Turn::Html] {
         let puts = changed.iter().filter(|(file, _)| file.turn == turn).map(|(file, told)| async {

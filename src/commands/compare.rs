@@ -13,7 +13,7 @@ use crate::config::{self, Loaded, environment, frozen};
 use crate::engine::contrast::{Fields, Side, contrast};
 use crate::engine::{self, Graph, Plan, Scope, Snapshot};
 use crate::ui::comparison::{Basis, Compared, Comparison};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Show how two environments differ
 ///
@@ -291,7 +291,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             let text = stack_file::read_alone(&spec.name)?;
             if frozen::is_whole(&text) == Some(false) {
                 let changed = format!("`{}` is not as `stack freeze` wrote it: it was edited.", spec.name);
-                ui::err(&ui::note(&changed, &Look::stderr(color)))?;
+                ui::err(&ui::note(&changed, &Terminal::stderr(color)))?;
             }
             return Ok(config::load(&spec.name, &text, None, &source.schema)?);
         }
@@ -317,7 +317,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     ui::out(&match (json, markdown) {
         (true, _) => session::json(&comparison)?,
         (_, true) => ui::comparison_markdown(&comparison, &rules),
-        _ => ui::comparison_text(&comparison, &rules, &Look::stdout(color), verbose),
+        _ => ui::comparison_text(&comparison, &rules, &Terminal::stdout(color), verbose),
     })?;
     Ok(exit)
 }

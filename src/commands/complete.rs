@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::session::Session;
 use super::stop::{Result, Stop};
 use crate::engine::{self, Class, Readiness};
-use crate::ui::{self, Look};
+use crate::ui::{self, Terminal};
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -17,7 +17,7 @@ const BUSY: Duration = Duration::from_secs(15 * 60);
 /// Polls something that is made of a database until it is complete, and returns what the last step does.
 pub(super) async fn complete<T>(
     session: &Session,
-    look: &Look,
+    terminal: &Terminal,
     id: &str,
     step: impl AsyncFn() -> engine::Result<(Readiness, Option<T>)>,
 ) -> Result<Option<T>> {
@@ -38,7 +38,7 @@ pub(super) async fn complete<T>(
                 return Err(Stop::message(why, "`stack frozen prune` deletes what was taken; run this again"));
             }
             (Readiness::Waiting { status, .. }, _) if turn % SPEAK == 1 => {
-                ui::err(&ui::note(&format!("Waiting: {status}."), look))?;
+                ui::err(&ui::note(&format!("Waiting: {status}."), terminal))?;
             }
             _ => {}
         }

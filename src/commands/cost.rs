@@ -10,7 +10,7 @@ use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Loaded};
 use crate::prices::Bill;
-use crate::ui::{self, By, Color, Look};
+use crate::ui::{self, By, Color, Terminal};
 
 /// Show what the file costs in a month, by AWS's list prices, without asking AWS
 ///
@@ -87,12 +87,12 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let text = stack_file::read_stack(&file)?;
     let loaded = stack_file::load_text(&file, &text, color)?;
-    let look = Look::stdout(color);
+    let terminal = Terminal::stdout(color);
     if actual {
         let when = month.map_or(When::Days(days.unwrap_or(30)), |(year, month)| When::Month(year, month));
         let Some(spent) = spent::of(&loaded, &aws, when, yes, color).await? else { return Ok(Exit::Ok) };
         ui::out(&match format {
-            Format::Text => ui::spent::spent_text(&spent, &look),
+            Format::Text => ui::spent::spent_text(&spent, &terminal),
             Format::Markdown => ui::spent::spent_markdown(&spent),
             Format::Json => session::json(&spent)?,
         })?;
@@ -101,7 +101,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if optimize {
         let Some(savings) = savings::of(&file, &loaded, &Wanted { only: &only, write, yes }, color)? else { return Ok(Exit::Ok) };
         ui::out(&match format {
-            Format::Text => ui::savings_text(&savings, &look),
+            Format::Text => ui::savings_text(&savings, &terminal),
             Format::Markdown => ui::savings_markdown(&savings),
             Format::Json => session::json(&ui::savings_json(&savings))?,
         })?;
@@ -109,13 +109,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let by = match by {
         Grouping::Within(by) => by,
-        Grouping::Environments => return environments(&file, &loaded, format, &look),
+        Grouping::Environments => return environments(&file, &loaded, format, &terminal),
     };
     let (bill, pricing) = billed(&loaded)?;
     let standby = recovery::cost::standby(&loaded)?;
     let about = about(&loaded, &pricing, standby.as_ref());
     ui::out(&match format {
-        Format::Text => ui::cost_text(&bill, &by, sources, &about, &look),
+        Format::Text => ui::cost_text(&bill, &by, sources, &about, &terminal),
         Format::Markdown => ui::cost_markdown(&bill, &by, sources, &about),
         Format::Json => session::json(&ui::cost_json(&bill, &by, &about))?,
     })?;
@@ -133,7 +133,7 @@ fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing, standby: Option<&'a ui::S
 }
 
 /// Shows what each environment of the file costs; the file as it stands, where it has none.
-fn environments(file: &StackFile, loaded: &Loaded, format: Format, look: &Look) -> Result {
+fn environments(file: &StackFile, loaded: &Loaded, format: Format, terminal: &Terminal) -> Result {
     let schema = stack_file::stack_schema();
     let mut all = Vec::new();
     for env in &loaded.environments {
@@ -154,7 +154,7 @@ fn environments(file: &StackFile, loaded: &Loaded, format: Format, look: &Look) 
     }
     let rows = all.iter().zip(bills).zip(standbys);
     let bills: Vec<_> = rows.map(|((loaded, (bill, _)), standby)| (loaded.env.clone(), bill, standby)).collect();
-    ui::out(&ui::costs_text(&bills, format == Format::Markdown, look))?;
+    ui::out(&ui::costs_text(&bills, format == Format::Markdown, terminal))?;
     Ok(Exit::Ok)
 }
 
@@ -169,7 +169,7 @@ mod tests {
         let loaded = config::load(name, &text, env, &stack_file::stack_schema()).unwrap();
         let (bill, pricing) = billed(&loaded).unwrap();
         let standby = recovery::cost::standby(&loaded).unwrap();
-        ui::cost_text(&bill, by, false, &about(&loaded, &pricing, standby.as_ref()), &Look::plain(120))
+        ui::cost_text(&bill, by, false, &about(&loaded, &pricing, standby.as_ref()), &Terminal::plain(120))
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::rds::passing;
 use crate::config::Loaded;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Delete everything that belongs to the stack, in reverse order
 ///
@@ -74,7 +74,7 @@ async fn originals(loaded: &Loaded, session: &Session, aws: &Aws, color: Color) 
         let found = there.hear(passing::delete_for(&there.cx, &session.cx.scope)).await.map_err(Stop::midway)?;
         for name in found.deleted {
             let words = format!("The snapshot `{name}` in {region}, which was taken for it, is deleted.");
-            ui::err(&ui::note(&words, &Look::stderr(color)))?;
+            ui::err(&ui::note(&words, &Terminal::stderr(color)))?;
         }
         if let Some(name) = found.busy.first() {
             let text = format!(

@@ -9,7 +9,7 @@ use crate::aws::runs::history::{Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::aws::trail;
 use crate::engine::{Consent, Plan, Snapshot};
-use crate::ui::{self, Color, Deed, Look, Since};
+use crate::ui::{self, Color, Deed, Since, Terminal};
 
 /// Show how AWS differs from what was applied last
 ///
@@ -64,7 +64,7 @@ fn past(ending: Ending, destroys: bool) -> Past {
 /// Returns the last run that applied a file or a saved plan.
 async fn applied(session: &Session, color: Color) -> Result<Record> {
     let store = Store::of(&session.cx);
-    let say = |text: &str| ui::err(&ui::note(text, &Look::stderr(color)));
+    let say = |text: &str| ui::err(&ui::note(text, &Terminal::stderr(color)));
     for number in session.kept(history::numbers(&store)).await?.into_iter().rev() {
         let Some(record) = session.kept(history::read(&store, number)).await? else { continue };
         let (ending, destroys) = (record.ending, record.plan.get("destroy").and_then(serde_json::Value::as_bool) == Some(true));
@@ -121,7 +121,7 @@ async fn restoring(session: &Session, arguments: &Arguments, record: &Record, co
 pub async fn who(session: &Session, plan: &Plan, color: Color) -> Result<Vec<Deed>> {
     let known = session.hear(async { Result::<_>::Ok(trail::who(&session.cx, plan).await) }).await?;
     if let Some(note) = &known.note {
-        ui::err(&ui::note(note, &Look::stderr(color)))?;
+        ui::err(&ui::note(note, &Terminal::stderr(color)))?;
     }
     let deeds = known.by_key.into_iter().flat_map(|(key, deeds)| {
         deeds.into_iter().map(move |deed| Deed { key: key.to_string(), event: deed.event, by: deed.by, at: deed.at })
@@ -137,10 +137,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let deeds = if arguments.who { who(&session, &plan, color).await? } else { Vec::new() };
     let since = Since { run: record.number, began: record.began, who: record.who, command: record.command };
     let rules = |kind: &str| session.registry.rules(kind);
-    let (look, consent) = (Look::stdout(color), Consent::default());
+    let (terminal, consent) = (Terminal::stdout(color), Consent::default());
     let via = session.via.as_deref();
     let view = ui::View {
-        look,
+        terminal,
         file: &arguments.file.file,
         verbose: arguments.verbose,
         consent: &consent,
@@ -151,7 +151,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = match (arguments.json, arguments.markdown) {
         (true, _) => session::json(&ui::drift_json(&plan, &since, deeds))?,
         (_, true) => ui::drift_markdown(&plan, &since, &view) + &ui::who_markdown(&deeds),
-        _ => ui::drift_text(&plan, &since, &view) + &ui::who_text(&deeds, &look),
+        _ => ui::drift_text(&plan, &since, &view) + &ui::who_text(&deeds, &terminal),
     };
     ui::out(&text)?;
     Ok(if ui::has_drifted(&plan) { Exit::Changes } else { Exit::Ok })

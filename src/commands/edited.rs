@@ -8,7 +8,7 @@ use super::arguments::StackFile;
 use super::stack_file;
 use super::stop::{Result, Stop};
 use crate::config::{self, Loaded, edit};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// A value at a path of keys.
 pub type Edit = (Vec<String>, Value);
@@ -58,11 +58,11 @@ pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Res
     let names = files.iter().map(|file| format!("`{}`", file.name)).collect::<Vec<_>>().join(" and ");
     if files.is_empty() {
         let all = beside.map_or_else(|| format!("`{name}`"), |(_, beside)| format!("`{beside}`"));
-        ui::err(&ui::note(&format!("{all} says that already."), &Look::stderr(color)))?;
+        ui::err(&ui::note(&format!("{all} says that already."), &Terminal::stderr(color)))?;
         return Ok(false);
     }
     for file in &files {
-        ui::err(&ui::check::edits_text(&file.name, &file.before, &file.after, &Look::stderr(color)))?;
+        ui::err(&ui::check::edits_text(&file.name, &file.before, &file.after, &Terminal::stderr(color)))?;
     }
     if !yes && !super::consent::confirmed(&format!("Write this into {names}?"), "write it")? {
         return Ok(false);

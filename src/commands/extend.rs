@@ -8,7 +8,7 @@ use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::config;
 use crate::engine::expiry;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// What an environment says that is wanted for good.
 const NEVER: &str = "never";
@@ -62,7 +62,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Ttl::Time(time) => session::from_now(time)?,
         Ttl::Never => NEVER.to_owned(),
     };
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let nothing = || Stop::message(format!("nothing of `{environment}` is running"), "`stack list` shows what is");
     let before = session.snapshot().await?;
     if before.is_empty() {
@@ -87,6 +87,6 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let count = ui::count(count, "object");
     let until = if at == NEVER { "does not expire".to_owned() } else { format!("expires at {at}") };
-    ui::err(&ui::note(&format!("`{environment}` {until} ({count} marked)."), &look))?;
+    ui::err(&ui::note(&format!("`{environment}` {until} ({count} marked)."), &terminal))?;
     Ok(Exit::Ok)
 }

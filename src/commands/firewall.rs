@@ -10,7 +10,7 @@ use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::wafv2::sampled::{self, Acl, LONGEST, Request};
 use crate::config;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The number of addresses, paths and inner rules that are shown of each rule.
 const SHOWN: usize = 3;
@@ -99,8 +99,8 @@ pub async fn run(command: Command, color: Color) -> Result {
     let text = if arguments.json {
         session::json(&all)?
     } else {
-        let look = Look::stdout(color);
-        acls.iter().zip(&all).map(|(acl, reported)| written(acl, reported, &look)).collect()
+        let terminal = Terminal::stdout(color);
+        acls.iter().zip(&all).map(|(acl, reported)| written(acl, reported, &terminal)).collect()
     };
     ui::out(&text)?;
     Ok(Exit::Ok)
@@ -142,7 +142,7 @@ fn done(action: &str) -> &str {
     }
 }
 
-fn written(acl: &Acl, reported: &Reported, look: &Look) -> String {
+fn written(acl: &Acl, reported: &Reported, terminal: &Terminal) -> String {
     let place = if acl.is_global { "before CloudFront" } else { "before the load balancer" };
     let head = format!("{} ({place})\n", acl.name);
     let row = |rule: &Matched| {
@@ -159,7 +159,7 @@ fn written(acl: &Acl, reported: &Reported, look: &Look) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = reported.rules.iter().map(row).collect();
-    format!("{head}{}\n", ui::table(look, &["RULE", "IS", "REQUESTS", "BY", "FROM", "FOR"], &rows))
+    format!("{head}{}\n", ui::table(terminal, &["RULE", "IS", "REQUESTS", "BY", "FROM", "FOR"], &rows))
 }
 
 #[cfg(test)]

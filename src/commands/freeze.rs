@@ -16,7 +16,7 @@ use crate::aws::ecs::TaskDefinition;
 use crate::aws::rds::{frozen, newest};
 use crate::config::frozen::sealed;
 use crate::engine::{Plan, Resource};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The data that is frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,7 +62,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let Arguments { file, aws, out, data, images } = &arguments;
     if std::path::Path::new(out).exists() {
         let text = format!("nothing was changed: `{out}` exists");
@@ -77,13 +77,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let mut whole = Overlay::of(&loaded.tree());
     whole.remove("ttl");
     for left in compose::pin(&mut whole, &session, &plan).await? {
-        ui::err(&ui::note(&format!("Not frozen: {left}."), &look))?;
+        ui::err(&ui::note(&format!("Not frozen: {left}."), &terminal))?;
     }
     let now = jiff::Timestamp::now();
     for name in loaded.stack.databases.keys() {
         whole.set(&["databases", name.as_str(), "begin"], serde_json::Value::Null, "");
     }
-    let frozen = Freezer { session: &session, plan: &plan, at: now.strftime("%Y%m%dT%H%M%SZ").to_string(), look };
+    let frozen = Freezer { session: &session, plan: &plan, at: now.strftime("%Y%m%dT%H%M%SZ").to_string(), terminal };
     for (name, snapshot) in frozen.snapshots(*data, &loaded.stack).await? {
         whole.set(&["databases", &name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
     }
@@ -109,7 +109,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     std::fs::write(out, sealed(&whole.text(&head))).map_err(failed)?;
     ui::err(&ui::note(
         &format!("`{}` is frozen in `{out}`. To bring it up again: stack thaw {out} --to NAME", plan.environment()),
-        &look,
+        &terminal,
     ))?;
     Ok(Exit::Ok)
 }
@@ -118,7 +118,7 @@ struct Freezer<'a> {
     session: &'a Session,
     plan: &'a Plan,
     at: String,
-    look: Look,
+    terminal: Terminal,
 }
 
 impl Freezer<'_> {
@@ -132,22 +132,22 @@ impl Freezer<'_> {
         let all = services.chain(jobs).chain([("clone.sanitize".to_owned(), vec!["clone", "sanitize", "image"])]);
         for name in stack.resources.get(TaskDefinition::KIND).into_iter().flat_map(|all| all.keys()) {
             let text = format!("Not copied: the images of `resources.{}.{name}`.", TaskDefinition::KIND);
-            ui::err(&ui::note(&text, &self.look))?;
+            ui::err(&ui::note(&text, &self.terminal))?;
         }
         let repository = self.session.hear(ecr::frozen::repository(cx, &cx.scope.stack)).await?;
         for (name, path) in all {
             let Some(image) = whole.text_at(&path).map(str::to_owned) else { continue };
             if image.starts_with("existing.") {
                 let text = format!("Not copied: the image of `{name}`, `{image}`, because no task of it runs.");
-                ui::err(&ui::note(&text, &self.look))?;
+                ui::err(&ui::note(&text, &self.terminal))?;
                 continue;
             }
-            ui::err(&ui::note(&format!("Copying the image of `{name}`: {image}."), &self.look))?;
+            ui::err(&ui::note(&format!("Copying the image of `{name}`: {image}."), &self.terminal))?;
             let tag = ecr::frozen::tag(&cx.scope.env, &self.at, &name);
             // A part of a layer takes as long as the line needs for it.
             let patience = Patience { of: "ECR", speak: Duration::from_mins(1), end: Duration::MAX };
             let copy = ecr::copy::copy(cx, &image, &repository, Some(&tag));
-            let copied = patience.hear(&cx.reach, &self.look, copy).await?;
+            let copied = patience.hear(&cx.reach, &self.terminal, copy).await?;
             whole.set(&path, copied.into(), &format!("a copy of `{image}`"));
         }
         Ok(())
@@ -185,7 +185,7 @@ impl Freezer<'_> {
         let of = format!("{}/{}/{}", cx.scope.stack, cx.scope.env, self.at);
         let name = frozen::name(id, &self.at);
         let arn =
-            complete(self.session, &self.look, id, async || frozen::take(cx, id, from.as_deref(), &name, &of).await).await?;
+            complete(self.session, &self.terminal, id, async || frozen::take(cx, id, from.as_deref(), &name, &of).await).await?;
         arn.ok_or_else(|| Stop::message(format!("the snapshot {name} is not complete"), "run this again"))
     }
 }

@@ -11,7 +11,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::ecr::frozen::{self as images, FrozenImage};
 use crate::aws::rds::frozen::{self, Frozen};
 use crate::config;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The snapshots and images of frozen environments
 #[derive(Debug, Subcommand)]
@@ -126,9 +126,9 @@ async fn show(arguments: List, color: Color) -> Result {
     } else if found.is_empty() {
         let place = &session.cx.scope;
         let text = format!("Nothing is frozen in {}, account {}.", place.region, place.account);
-        ui::err(&ui::note(&text, &Look::stderr(color)))?;
+        ui::err(&ui::note(&text, &Terminal::stderr(color)))?;
     } else {
-        ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;
+        ui::out(&ui::table(&Terminal::stdout(color), &HEADERS, &rows(&found)))?;
     }
     Ok(Exit::Ok)
 }
@@ -140,7 +140,7 @@ fn is_meant(of: &str, what: &str) -> bool {
 }
 
 async fn prune(arguments: Prune, color: Color) -> Result {
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let (session, mut found) = all(&arguments.aws, color).await?;
     found.retain(|one| is_meant(one.of(), &arguments.what));
     if let Some(time) = arguments.older_than {
@@ -150,10 +150,10 @@ async fn prune(arguments: Prune, color: Color) -> Result {
         found.retain(|one| one.taken().is_some_and(is_older));
     }
     if found.is_empty() {
-        ui::err(&ui::note(&format!("No snapshot or image of `{}` exists.", arguments.what), &look))?;
+        ui::err(&ui::note(&format!("No snapshot or image of `{}` exists.", arguments.what), &terminal))?;
         return Ok(Exit::Ok);
     }
-    ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;
+    ui::out(&ui::table(&Terminal::stdout(color), &HEADERS, &rows(&found)))?;
     let of = |for_copy: bool| {
         let of: BTreeSet<&str> = found.iter().filter(|one| one.for_copy() == for_copy).map(Kept::of).collect();
         of.len()
@@ -185,7 +185,7 @@ async fn prune(arguments: Prune, color: Color) -> Result {
         }
     }
     session.hear(self::images::delete(&session.cx, &images)).await.map_err(Stop::midway)?;
-    ui::err(&ui::note(&format!("{what} deleted."), &look))?;
+    ui::err(&ui::note(&format!("{what} deleted."), &terminal))?;
     Ok(Exit::Ok)
 }
 

@@ -7,7 +7,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::history;
 use crate::aws::runs::history::Record;
 use crate::aws::runs::store::Store;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Show who applied what, when, and how it ended
 ///
@@ -70,12 +70,12 @@ async fn list(arguments: List, color: Color) -> Result {
     let session = Session::given(&arguments.file.given()?, &arguments.aws, color).await?;
     let (records, broken) = session.kept(history::last(&Store::of(&session.cx), arguments.count)).await?;
     for error in broken {
-        ui::err(&ui::note(&error.to_string(), &Look::stderr(color)))?;
+        ui::err(&ui::note(&error.to_string(), &Terminal::stderr(color)))?;
     }
     if arguments.json {
         ui::out(&session::json(&records)?)?;
     } else if records.is_empty() {
-        ui::err(&ui::note("No history: nothing has been applied yet, or its bucket was deleted.", &Look::stderr(color)))?;
+        ui::err(&ui::note("No history: nothing has been applied yet, or its bucket was deleted.", &Terminal::stderr(color)))?;
     } else {
         let rows: Vec<Vec<String>> = records
             .iter()
@@ -91,7 +91,7 @@ async fn list(arguments: List, color: Color) -> Result {
                 ]
             })
             .collect();
-        ui::out(&ui::table(&Look::stdout(color), &["RUN", "BEGAN", "BY", "COMMAND", "PLAN", "ENDED"], &rows))?;
+        ui::out(&ui::table(&Terminal::stdout(color), &["RUN", "BEGAN", "BY", "COMMAND", "PLAN", "ENDED"], &rows))?;
     }
     Ok(Exit::Ok)
 }
@@ -129,11 +129,11 @@ async fn show(arguments: Show, color: Color) -> Result {
             )
         })?;
         // A program gets what was applied, to the byte; a terminal would obey escape sequences in it.
-        let shown = if Look::stdout(color).terminal { ui::lines_of(&text) } else { text };
+        let shown = if Terminal::stdout(color).interactive { ui::lines_of(&text) } else { text };
         ui::out(&shown)?;
         return Ok(Exit::Ok);
     }
-    let look = Look::stdout(color);
+    let terminal = Terminal::stdout(color);
     let mut rows = vec![
         ["run".to_owned(), record.number.to_string()],
         ["command".into(), record.command],
@@ -145,10 +145,11 @@ async fn show(arguments: Show, color: Color) -> Result {
     ];
     rows.extend(record.commit.map(|commit| ["commit".to_owned(), commit]));
     rows.extend(record.expires.map(|at| ["expires".to_owned(), at]));
-    ui::out(&ui::table(&look, &["", ""], &rows.into_iter().map(Vec::from).collect::<Vec<_>>()))?;
-    for text in
-        [ui::past_changes(&record.plan, &|kind| session.registry.rules(kind), &look), ui::past_failures(&record.outcome, &look)]
-    {
+    ui::out(&ui::table(&terminal, &["", ""], &rows.into_iter().map(Vec::from).collect::<Vec<_>>()))?;
+    for text in [
+        ui::past_changes(&record.plan, &|kind| session.registry.rules(kind), &terminal),
+        ui::past_failures(&record.outcome, &terminal),
+    ] {
         if !text.is_empty() {
             ui::out(&format!("\n{text}"))?;
         }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::arguments::STACK_FILE;
 use super::stop::{Exit, Result, Stop};
 use crate::config;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Write a commented stack file to start from
 #[derive(Args, Debug)]
@@ -46,13 +46,13 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         }
         _ => Stop::message(format!("`{}` cannot be written: {e}", arguments.file), "choose another file"),
     })?;
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     ui::err(&ui::note(
         &format!(
             "Wrote `{0}`. Next: `stack plan {0}`. For completion in editors, run `stack schema > stack.schema.json` in its folder.",
             arguments.file
         ),
-        &look,
+        &terminal,
     ))?;
     Ok(Exit::Ok)
 }

@@ -11,7 +11,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::{self, Invalidation};
 use crate::blueprint::objects::DISTRIBUTION;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The longest that `--wait` waits.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
@@ -55,10 +55,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = stack_file::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let distribution = distribution(&session).await?;
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let mut done = session.hear(start(&session.cx, &distribution, &paths)).await?;
     if arguments.wait {
-        done = wait(&session, &distribution, done, &look).await.map_err(Stop::midway)?;
+        done = wait(&session, &distribution, done, &terminal).await.map_err(Stop::midway)?;
     }
     let text = if arguments.json {
         let Invalidation { id, status } = &done;
@@ -109,10 +109,10 @@ pub async fn start(cx: &Cx, distribution: &str, paths: &[String]) -> Result<Inva
 }
 
 /// Waits until an invalidation is complete.
-async fn wait(session: &Session, distribution: &str, begun: Invalidation, look: &Look) -> Result<Invalidation> {
+async fn wait(session: &Session, distribution: &str, begun: Invalidation, terminal: &Terminal) -> Result<Invalidation> {
     let since = Instant::now();
     let mut now = begun;
-    let _ = ui::err(&ui::note(&format!("{}: {}, usually takes a few minutes", now.id, now.status), look));
+    let _ = ui::err(&ui::note(&format!("{}: {}, usually takes a few minutes", now.id, now.status), terminal));
     while !now.is_complete() {
         if since.elapsed() > LONGEST {
             return Err(Stop::message(

@@ -16,7 +16,7 @@ use crate::config::capacity::{Basis, written};
 use crate::config::{self, Loaded};
 use crate::engine::Snapshot;
 use crate::ui::learned::{Learned, Learnt, day};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Seconds of an hour.
 const HOUR: i32 = 3_600;
@@ -89,7 +89,7 @@ pub fn save(file: &StackFile, loaded: &Loaded, learned: &Learned, extrapolate: b
         ));
     }
     for one in learned.services.iter().filter(|one| one.shown.carries(extrapolate).is_none()) {
-        ui::err(&ui::note(&format!("Nothing is written for `services.{}`.", one.service), &Look::stderr(color)))?;
+        ui::err(&ui::note(&format!("Nothing is written for `services.{}`.", one.service), &Terminal::stderr(color)))?;
     }
     edited::propose(file, &edits, yes, color).map(|_| ())
 }

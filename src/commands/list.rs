@@ -12,7 +12,7 @@ use crate::aws::runs::store::Store;
 use crate::config::rest::Rest;
 use crate::engine::Pause;
 use crate::prices::Decimal;
-use crate::ui::{self, Color, Look, Tone};
+use crate::ui::{self, Color, Terminal, Tone};
 
 /// How many histories are read at once.
 const AT_ONCE: usize = 16;
@@ -103,12 +103,12 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if listed.is_empty() {
         let place = &session.cx.scope;
         let text = format!("No stack runs in {}, account {}.", place.region, place.account);
-        ui::err(&ui::note(&text, &Look::stderr(color)))?;
+        ui::err(&ui::note(&text, &Terminal::stderr(color)))?;
         return Ok(Exit::Ok);
     }
     let rows: Vec<Vec<String>> = listed.iter().map(Listed::row).collect();
     let headers = ["STACK", "ENVIRONMENT", "STATE", "OBJECTS", "LAST RUN", "BY", "ENDED", "COMMIT", "MONTHLY", "EXPIRES"];
-    ui::out(&ui::toned_table(&Look::stdout(color), &headers, &rows, &tone))?;
+    ui::out(&ui::toned_table(&Terminal::stdout(color), &headers, &rows, &tone))?;
     Ok(Exit::Ok)
 }
 

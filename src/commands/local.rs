@@ -3,7 +3,7 @@ use clap::{Args, Subcommand};
 use super::session;
 use super::stop::{Exit, Result, Stop};
 use crate::local::{self, DEFAULT_PORT, Options, Places, Server};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Run an AWS on this machine, without an account and without Docker
 ///
@@ -54,7 +54,7 @@ enum Command {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let places = Places::of_user()?;
-    let say = session::steps(Look::stderr(color));
+    let say = session::steps(Terminal::stderr(color));
     match arguments.command {
         Command::Start(start) => {
             let options = options(&start, places);
@@ -101,7 +101,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
                     if let Some(scale) = status.time_scale {
                         rows.push(vec!["time scale".into(), scale.to_string()]);
                     }
-                    ui::out(&ui::table(&Look::stdout(color), &["LOCAL AWS", "running"], &rows))?;
+                    ui::out(&ui::table(&Terminal::stdout(color), &["LOCAL AWS", "running"], &rows))?;
                     Ok(Exit::Ok)
                 }
                 (Some(server), _) => Err(Stop::message(

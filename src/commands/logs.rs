@@ -10,7 +10,7 @@ use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws::logs::lines::{self, Group, Line, Lines, Wanted};
 use crate::config;
-use crate::ui::{self, Color, LogLine, LogLines, Look};
+use crate::ui::{self, Color, LogLine, LogLines, Terminal};
 
 /// How often new lines are asked for.
 const EVERY: Duration = Duration::from_secs(2);
@@ -107,7 +107,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let all = session.hear(lines::groups(&session.cx)).await?;
     let groups = chosen(all, &parts)?;
     let wanted = Wanted { pattern: filter, task, until: to };
-    let mut printer = Printer::new(&groups, Look::stdout(color), json);
+    let mut printer = Printer::new(&groups, Terminal::stdout(color), json);
     let mut lines = Lines::from(&session.cx, &wanted, &groups, from);
     let mut kept = Vec::new();
     loop {
@@ -136,7 +136,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             When::Ago(ago) => format!("No lines in the last {ago}: `--since` looks further back."),
             When::At(at) => format!("No lines since {at}."),
         };
-        ui::err(&ui::note(&text, &Look::stderr(color)))?;
+        ui::err(&ui::note(&text, &Terminal::stderr(color)))?;
     }
     Ok(Exit::Ok)
 }
@@ -177,9 +177,9 @@ struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(groups: &'a [Group], look: Look, json: bool) -> Printer<'a> {
+    fn new(groups: &'a [Group], terminal: Terminal, json: bool) -> Printer<'a> {
         let several = groups.iter().map(|group| &group.part).collect::<BTreeSet<_>>().len() > 1;
-        Printer { groups, lines: LogLines::new(look), json, several, printed: 0 }
+        Printer { groups, lines: LogLines::new(terminal), json, several, printed: 0 }
     }
 
     /// Prints lines, and returns whether someone still reads them.

@@ -77,7 +77,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::arguments::Global;
 pub use self::stack_file::stack_schema;
 use self::stop::{Exit, Result};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// What the help of `stack` ends with.
 const VARIABLES: &str = "\
@@ -218,7 +218,7 @@ fn suggested(mut error: clap::Error) -> clap::Error {
 fn end(result: Result<u8>, color: Color) -> ExitCode {
     let code = result.unwrap_or_else(|stop| {
         // If even the error cannot be written, only the exit code is left.
-        let _ = ui::err(&stop.show(&Look::stderr(color)));
+        let _ = ui::err(&stop.show(&Terminal::stderr(color)));
         // With `--json` the last line is the error as JSON, whichever command it was. What follows `--` is another program's.
         if std::env::args_os().take_while(|argument| *argument != "--").any(|argument| argument == "--json") {
             let _ = ui::out(&format!("{}\n", ui::safe_json(&stop.to_json().to_string())));

@@ -10,7 +10,7 @@ use crate::aws;
 use crate::blueprint::objects::{ASSETS, AUDITOR, BREAK_GLASS, DISTRIBUTION, PIPELINE};
 use crate::engine::token;
 use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Print the URL, endpoints and identifiers of what is running
 #[derive(Args, Debug)]
@@ -47,9 +47,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     } else {
         let rows: Vec<Vec<String>> = outputs.into_iter().map(|(k, v)| vec![k, v]).collect();
         if rows.is_empty() {
-            ui::err(&ui::note("Nothing is running; `stack apply` creates it.", &Look::stderr(color)))?;
+            ui::err(&ui::note("Nothing is running; `stack apply` creates it.", &Terminal::stderr(color)))?;
         } else {
-            ui::out(&ui::table(&Look::stdout(color), &["NAME", "VALUE"], &rows))?;
+            ui::out(&ui::table(&Terminal::stdout(color), &["NAME", "VALUE"], &rows))?;
         }
     }
     Ok(Exit::Ok)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::stop::{Result, Stop};
 use crate::engine::{self, Class, Error, Reach};
-use crate::ui::{self, Look};
+use crate::ui::{self, Terminal};
 
 /// How often a wait checks whether there is something to say.
 const TICK: Duration = Duration::from_millis(250);
@@ -25,7 +25,12 @@ pub struct Patience<'a> {
 
 impl Patience<'_> {
     /// Returns the answer of `call`, or an error if there is no answer at all. While answers arrive the wait says nothing.
-    pub async fn hear<T, E>(&self, reach: &Reach, look: &Look, call: impl Future<Output = engine::Result<T, E>>) -> Result<T>
+    pub async fn hear<T, E>(
+        &self,
+        reach: &Reach,
+        terminal: &Terminal,
+        call: impl Future<Output = engine::Result<T, E>>,
+    ) -> Result<T>
     where
         Stop: From<E>,
     {
@@ -49,7 +54,7 @@ impl Patience<'_> {
                 let tried = if silence.tries == 1 { "once".to_owned() } else { format!("{} times", silence.tries) };
                 let why = silence.why.map_or_else(String::new, |why| format!(" ({}: {why}, tried {tried})", silence.of));
                 // The wait goes on even if this cannot be written.
-                let _ = ui::err(&ui::note(&format!("Still waiting for {} after {} s{why}.", self.of, time.as_secs()), look));
+                let _ = ui::err(&ui::note(&format!("Still waiting for {} after {} s{why}.", self.of, time.as_secs()), terminal));
                 next = (next * 2).max(AGAIN);
             }
         }
@@ -74,7 +79,7 @@ mod tests {
             let _asked = reach.asks("S3");
             std::future::pending::<engine::Result<()>>().await
         };
-        let Err(Stop::Errors(errors)) = run(SHORT.hear(&reach, &Look::plain(80), silent)) else { panic!() };
+        let Err(Stop::Errors(errors)) = run(SHORT.hear(&reach, &Terminal::plain(80), silent)) else { panic!() };
         let error = &errors[0];
         assert_eq!(error.class, Class::Unreachable);
         assert!(error.message.starts_with("S3 cannot be reached: connection refused, tried once"), "{error}");
@@ -91,6 +96,6 @@ mod tests {
             }
             engine::Result::<i32>::Ok(7)
         };
-        assert_eq!(run(SHORT.hear(&reach, &Look::plain(80), busy)).unwrap(), 7);
+        assert_eq!(run(SHORT.hear(&reach, &Terminal::plain(80), busy)).unwrap(), 7);
     }
 }

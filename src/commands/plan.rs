@@ -8,7 +8,7 @@ use super::stop::{Exit, Result};
 use super::{git, preflight, saved};
 use crate::config;
 use crate::engine;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Show what apply would do
 ///
@@ -85,7 +85,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let rules = |kind: &str| session.registry.rules(kind);
     let view = ui::View {
         price: Some(&change),
-        look: Look::stdout(color),
+        terminal: Terminal::stdout(color),
         file: &arguments.file.file,
         verbose: arguments.verbose,
         consent: &agreed,
@@ -104,7 +104,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             let footer = ui::Footer { commit: commit.as_deref(), command: &command };
             ui::plan_markdown(&plan, &view, &problems, &footer) + &ui::who_markdown(&deeds)
         }
-        _ => ui::plan_text(&plan, &view) + &ui::who_text(&deeds, &view.look),
+        _ => ui::plan_text(&plan, &view) + &ui::who_text(&deeds, &view.terminal),
     };
     ui::out(&shown)?;
     if !arguments.destroy {
@@ -112,7 +112,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     if let Some((why, help)) = &dear {
         let unsaved = if arguments.out.is_some() { ", so the plan is not saved" } else { "" };
-        ui::err(&ui::problem(&format!("apply would refuse this{unsaved}: {why}"), Some(help), &Look::stderr(color)))?;
+        ui::err(&ui::problem(&format!("apply would refuse this{unsaved}: {why}"), Some(help), &Terminal::stderr(color)))?;
     }
     let refused = plan.counts().refuse > 0 || !preflight::tell(&found, color)? || dear.is_some();
     let unasked = !agreed.sort(&plan).1.is_empty();
@@ -120,9 +120,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if let Some(path) = arguments.out.as_ref().filter(|_| dear.is_none()) {
         let source = engine::saved::Source { text: Some(text), commit: git::commit(&arguments.file.file) };
         saved::write(path, &engine::saved::Saved { plan: plan.clone(), consent: agreed, source: Some(source) })?;
-        let look = Look::stderr(color);
+        let terminal = Terminal::stderr(color);
         let shown = path.display();
-        ui::err(&ui::note(&format!("The plan is saved. To apply exactly this: stack apply {shown}"), &look))?;
+        ui::err(&ui::note(&format!("The plan is saved. To apply exactly this: stack apply {shown}"), &terminal))?;
     }
     Ok(match (arguments.detailed_exitcode, plan.is_empty()) {
         _ if refused => Exit::Refused,

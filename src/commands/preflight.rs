@@ -4,7 +4,7 @@ use super::session::Session;
 use super::stop::{Result, Stop};
 use crate::aws::preflight::{self, Certainty, Finding};
 use crate::engine::Plan;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Checks a plan. An empty one needs no checks.
 pub async fn look(session: &Session, plan: &Plan) -> Result<Vec<Finding>> {
@@ -32,17 +32,17 @@ pub fn problems(found: &[Finding]) -> Vec<ui::Problem> {
 
 /// Reports the findings, and returns whether none of them is certain to be refused.
 pub fn tell(found: &[Finding], color: Color) -> Result<bool> {
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     for finding in found {
         let about = finding.key.as_ref().map_or(String::new(), |key| format!("{key}: "));
         let help = finding.help.as_deref();
         let message = format!("{about}{}", finding.message);
         let next = help.map_or(String::new(), |help| format!("; {help}"));
         ui::err(&match finding.certainty {
-            Certainty::Refused => ui::problem(&message, help, &look),
-            Certainty::Doubtful => ui::note(&format!("Perhaps: {message}{next}."), &look),
-            Certainty::Unknown => ui::note(&format!("Unknown: {message}{next}."), &look),
-            Certainty::Told => ui::note(&format!("{message}{next}."), &look),
+            Certainty::Refused => ui::problem(&message, help, &terminal),
+            Certainty::Doubtful => ui::note(&format!("Perhaps: {message}{next}."), &terminal),
+            Certainty::Unknown => ui::note(&format!("Unknown: {message}{next}."), &terminal),
+            Certainty::Told => ui::note(&format!("{message}{next}."), &terminal),
         })?;
     }
     Ok(found.iter().all(|finding| finding.certainty != Certainty::Refused))

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::call::clients;
 use crate::prices::{self, Found, Known, Reader};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 use crate::{config, local};
 
 /// Where AWS publishes its price list, for everybody
@@ -65,18 +65,18 @@ pub fn use_folder() {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     match arguments.command {
-        None => show(&Look::stdout(color)),
+        None => show(&Terminal::stdout(color)),
         Some(Command::Update(update)) => self::update(update, color).await,
     }
 }
 
-fn show(look: &Look) -> Result {
+fn show(terminal: &Terminal) -> Result {
     let row = |known: &Known| {
         let place = known.path.as_ref().map_or_else(|| "this program".to_owned(), |path| path.display().to_string());
         vec![known.region.clone(), known.rows.to_string(), known.read.clone().unwrap_or_default(), place]
     };
     let rows: Vec<Vec<String>> = prices::known().iter().map(row).collect();
-    ui::out(&ui::table(look, &["REGION", "ROWS", "LAST READ", "IN"], &rows))?;
+    ui::out(&ui::table(terminal, &["REGION", "ROWS", "LAST READ", "IN"], &rows))?;
     Ok(Exit::Ok)
 }
 
@@ -125,7 +125,7 @@ async fn update(update: Update, color: Color) -> Result {
             Stop::message(why, format!("check the permissions of `{}`", folder.display()))
         })?;
         let written = format!("Wrote {} of {region} to `{}`.", ui::count(count, "row"), path.display());
-        ui::err(&ui::note(&written, &Look::stderr(color)))?;
+        ui::err(&ui::note(&written, &Terminal::stderr(color)))?;
     }
     Ok(Exit::Ok)
 }

@@ -9,7 +9,7 @@ use super::list::{self, Listed};
 use super::run::Run;
 use super::session::{self, Session};
 use super::stop::{Exit, Interrupted, Result, Stop};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Destroy the environments that have expired
 ///
@@ -38,10 +38,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return caretaker::install(&arguments.aws, arguments.program, arguments.yes, color).await;
     }
     let session = list::connect(&arguments.aws, color).await?;
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let expired: Vec<Listed> = list::all(&session).await?.into_iter().filter(|env| env.expired).collect();
     if expired.is_empty() {
-        ui::err(&ui::note("Nothing has expired.", &look))?;
+        ui::err(&ui::note("Nothing has expired.", &terminal))?;
         return Ok(Exit::Ok);
     }
     let row = |env: &Listed| {
@@ -49,7 +49,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         vec![env.stack.clone(), env.env.clone(), env.objects.to_string(), at]
     };
     let rows: Vec<Vec<String>> = expired.iter().map(row).collect();
-    ui::out(&ui::table(&Look::stdout(color), &["STACK", "ENVIRONMENT", "OBJECTS", "EXPIRED"], &rows))?;
+    ui::out(&ui::table(&Terminal::stdout(color), &["STACK", "ENVIRONMENT", "OBJECTS", "EXPIRED"], &rows))?;
     if arguments.dry_run {
         return Ok(Exit::Ok);
     }
@@ -71,7 +71,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
                     continue;
                 }
                 Err(stop) => {
-                    ui::err(&stop.show(&look))?;
+                    ui::err(&stop.show(&terminal))?;
                     stop.exit()
                 }
             };
@@ -88,7 +88,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         // A host is refused as long as it has guests, which are perhaps destroyed by now.
         let is_over = refused.len() == before || interrupted.is_set();
         for (_, stop) in refused.iter().filter(|_| is_over) {
-            ui::err(&stop.show(&look))?;
+            ui::err(&stop.show(&terminal))?;
             exit = if exit as u8 == Exit::Ok as u8 { stop.exit() } else { exit };
         }
         due = if is_over { Vec::new() } else { refused.into_iter().map(|(one, _)| one).collect() };

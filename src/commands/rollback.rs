@@ -7,7 +7,7 @@ use super::run::Run;
 use super::session::Session;
 use super::stack_file;
 use super::stop::{Result, Stop};
-use crate::ui::{Color, Look};
+use crate::ui::{Color, Terminal};
 
 /// Apply the file of an earlier run
 ///
@@ -40,7 +40,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     crate::ui::err(&crate::ui::note(
         &format!("Planning with the file of run {number} ({}, by {}).", record.began, record.who),
-        &Look::stderr(color),
+        &Terminal::stderr(color),
     ))?;
     let then = StackFile { file: format!("{} of run {number}", record.file), ..file };
     let loaded = stack_file::load_text(&then, &text, color)?;

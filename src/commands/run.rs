@@ -20,7 +20,7 @@ use crate::aws::runs::store::Store;
 use crate::config;
 use crate::engine::{self, Class, Error, Outcome, Plan, Reporter, Scope};
 use crate::prices::Change;
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// How often the lease is read while waiting for another run.
 const LOOK: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ impl Run<'_> {
         let change = session.pricing.change(plan);
         let view = ui::View {
             price: Some(&change),
-            look: self.look(),
+            terminal: self.terminal(),
             file: &self.file.file,
             verbose: self.verbose,
             consent: self.agreed,
@@ -95,7 +95,7 @@ impl Run<'_> {
             };
             let (stop, stopped) = watch::channel(false);
             let show = if self.consent.json { ui::Show::Json } else { ui::Show::Text };
-            let reporter: Arc<dyn Reporter> = ui::reporter(show, self.look()).into();
+            let reporter: Arc<dyn Reporter> = ui::reporter(show, self.terminal()).into();
             if plan.is_empty() && !records {
                 let outcome = carry_out(session, &plan, stopped, reporter.as_ref()).await?;
                 execution.tell(&outcome, &plan);
@@ -105,7 +105,7 @@ impl Run<'_> {
             let signals = tokio::spawn(listen(stop.clone(), move || shown.end()));
             let Some(lease) = session.kept(Lease::take(&session.cx, &execution.store, &found, &execution.own)).await? else {
                 signals.abort();
-                ui::err(&ui::note("Another run took the lease first; planning again when it finishes.", &self.look()))?;
+                ui::err(&ui::note("Another run took the lease first; planning again when it finishes.", &self.terminal()))?;
                 continue;
             };
             let result = execution.recorded(&plan, (stop, stopped), reporter.as_ref()).await;
@@ -118,8 +118,8 @@ impl Run<'_> {
     }
 
     /// Returns how standard error is written to.
-    fn look(&self) -> Look {
-        Look::stderr(self.color)
+    fn terminal(&self) -> Terminal {
+        Terminal::stderr(self.color)
     }
 
     /// Returns the command as others see it, in the lease and in the history.
@@ -149,7 +149,7 @@ impl Execution<'_> {
             match self.run.consent.wait_for_lease {
                 Some(time) if since.elapsed() < Duration::from_secs(time.as_secs()) => {
                     if spoke.is_none_or(|at| at.elapsed() >= SPEAK) {
-                        ui::err(&ui::note(&format!("Waiting: {what}."), &self.run.look()))?;
+                        ui::err(&ui::note(&format!("Waiting: {what}."), &self.run.terminal()))?;
                         spoke = Some(Instant::now());
                     }
                     tokio::time::sleep(LOOK).await;
@@ -258,7 +258,7 @@ impl Execution<'_> {
             }
             return;
         }
-        let _ = ui::err(&ui::outcome(outcome, &self.run.look().resized(), self.run.verbose));
+        let _ = ui::err(&ui::outcome(outcome, &self.run.terminal().resized(), self.run.verbose));
         if outcome.is_complete() && !plan.destroy && !plan.is_at_rest() {
             let outputs::Reached { url, missing } = outputs::after(&outcome.ids, plan);
             let _ = ui::err(&ui::address(url.as_deref(), &missing));
@@ -267,7 +267,7 @@ impl Execution<'_> {
 
     /// Writes a note after something was changed. That it cannot be written is no failure.
     fn aside(&self, text: &str) {
-        let _ = ui::err(&ui::note(text, &self.run.look()));
+        let _ = ui::err(&ui::note(text, &self.run.terminal()));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::aws;
 use crate::config::environment;
 use crate::engine::Plan;
 use crate::engine::saved::{self, Saved};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Writes a plan with its digest: as a whole or not at all, and readable for its owner only, as it says everything about the
 /// stack. Anything but a regular file is not overwritten, nor is a link to one.
@@ -84,8 +84,15 @@ pub fn show(saved: &Saved, file: &str, json: bool, color: Color) -> Result<()> {
     }
     let registry = aws::registry();
     let rules = |kind: &str| registry.rules(kind);
-    let view =
-        ui::View { look: Look::stdout(color), file, verbose: false, consent, via: None, price: Some(&change), rules: &rules };
+    let view = ui::View {
+        terminal: Terminal::stdout(color),
+        file,
+        verbose: false,
+        consent,
+        via: None,
+        price: Some(&change),
+        rules: &rules,
+    };
     Ok(ui::out(&ui::plan_text(plan, &view))?)
 }
 

@@ -22,7 +22,7 @@ use crate::config::awake::{Asleep, Moment};
 use crate::config::rest::Rest;
 use crate::config::{self, Loaded};
 use crate::engine::{Action, Change, Graph, Item, Pause, Plan, Resource, Snapshot};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Pause and resume the environments whose file says when they run, or what they may cost
 ///
@@ -280,24 +280,24 @@ impl One {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = list::connect(&arguments.aws, color).await?;
-    let (look, now) = (Look::stderr(color), arguments.at.unwrap_or_else(Timestamp::now));
+    let (terminal, now) = (Terminal::stderr(color), arguments.at.unwrap_or_else(Timestamp::now));
     let (mut all, mut exit) = (Vec::new(), Exit::Ok);
     for env in list::all(&session).await? {
         // Whose history cannot be read is told, and does not keep the others.
         match One::of(&session, env, now).await {
             Ok(one) => all.extend(one),
             Err(stop) => {
-                ui::err(&stop.show(&look))?;
+                ui::err(&stop.show(&terminal))?;
                 exit = stop.exit();
             }
         }
     }
     if all.is_empty() {
-        ui::err(&ui::note("No environment has a schedule.", &look))?;
+        ui::err(&ui::note("No environment has a schedule.", &terminal))?;
         return Ok(exit);
     }
     let rows: Vec<Vec<String>> = all.iter().map(|one| one.row(now)).collect();
-    ui::out(&ui::table(&Look::stdout(color), &["STACK", "ENVIRONMENT", "AWAKE", "BUDGET", "NOW", "STATE", "TO DO"], &rows))?;
+    ui::out(&ui::table(&Terminal::stdout(color), &["STACK", "ENVIRONMENT", "AWAKE", "BUDGET", "NOW", "STATE", "TO DO"], &rows))?;
     all.retain(|one| one.due != Due::Nothing);
     if arguments.dry_run || all.is_empty() {
         return Ok(exit);
@@ -317,7 +317,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let ended = match act(&session, one, &arguments, now, color).await {
             Ok(ended) => ended,
             Err(stop) => {
-                ui::err(&stop.show(&look))?;
+                ui::err(&stop.show(&terminal))?;
                 stop.exit()
             }
         };

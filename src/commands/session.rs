@@ -22,7 +22,7 @@ use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded};
 use crate::engine::{self, Cx, Error, Graph, Key, Pause, Plan, Registry, Resource, Scope, Seen, Snapshot};
-use crate::ui::{self, Look};
+use crate::ui::{self, Terminal};
 use crate::{local, ui::Color};
 
 /// The region of the local AWS where none is given: the one that it starts with.
@@ -68,14 +68,14 @@ pub struct Session {
     /// What its file says about prices.
     pub pricing: Pricing,
     /// How it writes to standard error.
-    pub(super) look: Look,
+    pub(super) terminal: Terminal,
 }
 
 impl Session {
     /// Connects and asks who the caller is. Nothing else is asked if that is the wrong account.
     pub async fn open(target: &Target<'_>, way: &Aws, color: Color) -> Result<Session> {
         let region = way.region.as_deref().unwrap_or(target.region);
-        let look = Look::stderr(color);
+        let terminal = Terminal::stderr(color);
         let mut options = aws::Options {
             profile: way.profile.clone(),
             endpoint_url: way.endpoint_url.clone(),
@@ -85,7 +85,7 @@ impl Session {
             identity_center: target.identity_center.map(str::to_owned),
         };
         if way.local {
-            let say = steps(look);
+            let say = steps(terminal);
             let places = local::Places::of_user()?;
             let start = local::Options { port: way.local_port, time_scale: None, functions: false, python: None, places };
             let server = local::start(&start, &say).await?;
@@ -96,9 +96,9 @@ impl Session {
         let clients = Clients::connect(&options, aws::registry::services(), region).await?;
         let of = format!("AWS at {}", clients.place());
         // A log need not say it so soon.
-        let speak = Duration::from_secs(if look.terminal { 1 } else { 3 });
+        let speak = Duration::from_secs(if terminal.interactive { 1 } else { 3 });
         let patience = Patience { of: &of, speak, end: Duration::from_secs(60) };
-        let identity = patience.hear(&clients.reach, &look, clients.identity()).await?;
+        let identity = patience.hear(&clients.reach, &terminal, clients.identity()).await?;
         if let Some(wanted) = target.account.filter(|wanted| *wanted != identity.account) {
             return Err(Stop::Message(
                 Exit::Denied,
@@ -119,7 +119,7 @@ impl Session {
         let via = via(&identity.arn, clients.profile.as_deref());
         let reach = clients.reach.clone();
         let cx = Cx { reach, ..Cx::new(Arc::new(clients), Arc::new(scope)) };
-        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, ttl: None, pricing: Pricing::default(), look })
+        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, ttl: None, pricing: Pricing::default(), terminal })
     }
 
     /// Connects for a loaded file. If it has environments, one must have been chosen: without, a further one would be created.
@@ -193,7 +193,7 @@ impl Session {
         Stop: From<E>,
     {
         let patience = Patience { of: "AWS", speak: Duration::from_secs(4), end: Duration::from_secs(90) };
-        patience.hear(&self.cx.reach, &self.look, call).await
+        patience.hear(&self.cx.reach, &self.terminal, call).await
     }
 
     /// The same for the bucket that keeps leases and history.
@@ -203,7 +203,7 @@ impl Session {
     {
         let of = "S3, which keeps leases and history";
         let patience = Patience { of, speak: Duration::from_secs(5), end: Duration::from_secs(60) };
-        patience.hear(&self.cx.reach, &self.look, call).await
+        patience.hear(&self.cx.reach, &self.terminal, call).await
     }
 
     /// Expands the file with what AWS says about zones, existing objects and the environment that is shared.
@@ -325,7 +325,7 @@ impl Session {
 
     /// Writes a note to standard error.
     pub fn say(&self, text: &str) -> Result<()> {
-        Ok(ui::err(&ui::note(text, &self.look))?)
+        Ok(ui::err(&ui::note(text, &self.terminal))?)
     }
 
     /// Gives what is new the expiry of what is there; of a new environment, that of the file or of `--ttl`.
@@ -382,7 +382,7 @@ impl Session {
             via: self.via.clone(),
             ttl: None,
             pricing: self.pricing.clone(),
-            look: self.look,
+            terminal: self.terminal,
         }
     }
 
@@ -472,14 +472,14 @@ fn via(arn: &str, profile: Option<&str>) -> Option<String> {
 }
 
 /// Returns a function that writes the steps of an installation to standard error, each once.
-pub fn steps(look: Look) -> impl Fn(&str) {
+pub fn steps(terminal: Terminal) -> impl Fn(&str) {
     let last = std::sync::Mutex::new(String::new());
     move |text: &str| {
         let step = text.split(':').next().unwrap_or(text);
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *last != step {
             // A progress line that cannot be written is no failure.
-            let _ = ui::err(&ui::note(step, &look));
+            let _ = ui::err(&ui::note(step, &terminal));
             *last = step.to_owned();
         }
     }

@@ -21,7 +21,7 @@ use crate::aws::rds::Database;
 use crate::aws::runs::history::{self, Record};
 use crate::aws::runs::store::Store;
 use crate::engine::{self, Claim, Key, Readiness, Registry, Resource, Seen, Snapshot, stray_name};
-use crate::ui::{self, Color, Look, Tone};
+use crate::ui::{self, Color, Terminal, Tone};
 
 /// Show what is running and its health
 ///
@@ -136,15 +136,15 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let mut before = String::new();
     loop {
         let shown = read(&session).await?;
-        let look = Look::stdout(color);
-        let head = ui::about(&session.cx.scope, session.via.as_deref(), &look);
+        let terminal = Terminal::stdout(color);
+        let head = ui::about(&session.cx.scope, session.via.as_deref(), &terminal);
         let Some(seconds) = watch else {
-            ui::out(&if json { session::json(&shown)? } else { text(&head, &shown, all, &look) })?;
+            ui::out(&if json { session::json(&shown)? } else { text(&head, &shown, all, &terminal) })?;
             return Ok(Exit::Ok);
         };
-        let text = text(&head, &shown, all, &look);
-        if look.terminal {
-            ui::redraw(&format!("{text}\nEvery {seconds} s. Press Ctrl-C to end.\n"), &look)?;
+        let text = text(&head, &shown, all, &terminal);
+        if terminal.interactive {
+            ui::redraw(&format!("{text}\nEvery {seconds} s. Press Ctrl-C to end.\n"), &terminal)?;
         } else {
             // Ages grow all the time, and are not what changed.
             let now = session::json(&shown)?;
@@ -174,11 +174,11 @@ async fn browse(session: &Session, color: Color) -> Result {
     };
     let address = console(&session.cx.scope.region, name);
     ui::out(&format!("{address}\n"))?;
-    if Look::stdout(color).terminal {
+    if Terminal::stdout(color).interactive {
         let mut opener = std::process::Command::new(OPENER);
         opener.arg(&address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if opener.spawn().is_err() {
-            ui::err(&ui::note(&format!("`{OPENER}` cannot be run; open the address yourself."), &Look::stderr(color)))?;
+            ui::err(&ui::note(&format!("`{OPENER}` cannot be run; open the address yourself."), &Terminal::stderr(color)))?;
         }
     }
     Ok(Exit::Ok)
@@ -385,8 +385,8 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
     out
 }
 
-fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
-    let mut out = ui::note(head, look);
+fn text(head: &str, shown: &Shown, all: bool, terminal: &Terminal) -> String {
+    let mut out = ui::note(head, terminal);
     if shown.objects.is_empty() {
         out += "\nNothing is running; `stack apply` creates it.\n";
         return out;
@@ -404,16 +404,16 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
         let rows: Vec<Vec<String>> = shown.services.iter().map(row).collect();
         out += "\n";
         let headers = ["SERVICE", "STATE", "TASKS", "IMAGE", "REVISION", "DEPLOYED", "URL"];
-        out += &ui::toned_table(look, &headers, &rows, &tone);
+        out += &ui::toned_table(terminal, &headers, &rows, &tone);
         for (name, why) in shown.services.iter().filter_map(|s| Some((&s.running.name, why(s)?))) {
-            out += &ui::note(&format!("{name}: {why}"), look);
+            out += &ui::note(&format!("{name}: {why}"), terminal);
         }
     }
     if !shown.distributions.is_empty() {
         let row = |d: &Distribution| vec![d.name.clone(), d.status.clone(), d.aliases.join(", "), d.id.clone(), d.domain.clone()];
         let rows: Vec<Vec<String>> = shown.distributions.iter().map(row).collect();
         out += "\n";
-        out += &ui::toned_table(look, &["DISTRIBUTION", "STATUS", "ALIASES", "ID", "DOMAIN"], &rows, &tone);
+        out += &ui::toned_table(terminal, &["DISTRIBUTION", "STATUS", "ALIASES", "ID", "DOMAIN"], &rows, &tone);
     }
     if !shown.databases.is_empty() {
         let row = |d: &Database| {
@@ -424,8 +424,12 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
         };
         let rows: Vec<Vec<String>> = shown.databases.iter().map(row).collect();
         out += "\n";
-        out +=
-            &ui::toned_table(look, &["DATABASE", "STATUS", "ENGINE", "CLASS", "MULTI-AZ", "PENDING", "ENDPOINT"], &rows, &tone);
+        out += &ui::toned_table(
+            terminal,
+            &["DATABASE", "STATUS", "ENGINE", "CLASS", "MULTI-AZ", "PENDING", "ENDPOINT"],
+            &rows,
+            &tone,
+        );
     }
     if !shown.caches.is_empty() {
         let rows: Vec<Vec<String>> = shown
@@ -437,13 +441,13 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
             })
             .collect();
         out += "\n";
-        out += &ui::toned_table(look, &["CACHE", "STATUS", "ENGINE", "NODE", "NODES", "ENDPOINT"], &rows, &tone);
+        out += &ui::toned_table(terminal, &["CACHE", "STATUS", "ENGINE", "NODE", "NODES", "ENDPOINT"], &rows, &tone);
     }
     let worrying: Vec<&Object> = shown.objects.iter().filter(|o| all || o.state != "ready").collect();
     if !worrying.is_empty() {
         let rows: Vec<Vec<String>> = worrying.iter().map(|o| vec![o.key.clone(), o.state.clone(), o.id.clone()]).collect();
         out += "\n";
-        out += &ui::toned_table(look, &["OBJECT", "STATE", "ID"], &rows, &tone);
+        out += &ui::toned_table(terminal, &["OBJECT", "STATE", "ID"], &rows, &tone);
     }
     out += &format!("\n{}", ui::count(shown.objects.len(), "object"));
     if let Some(url) = shown.outputs.get("url") {
@@ -451,7 +455,7 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
     }
     out += "\n";
     if let Some(run) = &shown.last_run {
-        out += &ui::note(&run.text(), look);
+        out += &ui::note(&run.text(), terminal);
     }
     out
 }

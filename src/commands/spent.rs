@@ -186,7 +186,7 @@ mod tests {
     use crate::aws::ce::spend::{Charge, CostTag};
     use crate::commands::stack_file;
     use crate::config;
-    use crate::ui::{self, Look};
+    use crate::ui::{self, Terminal};
 
     #[test]
     fn times_end_with_whole_days() {
@@ -235,7 +235,7 @@ mod tests {
         let nat = found.rows.iter().find(|row| row.service == "EC2 - Other").unwrap();
         assert_eq!(nat.estimate.unwrap().plain(), "35.77");
         found.why = why(&spend, &found, &bill, false, date(2026, 11, 1));
-        insta::assert_snapshot!("spent-text", ui::spent::spent_text(&found, &Look::plain(110)));
+        insta::assert_snapshot!("spent-text", ui::spent::spent_text(&found, &Terminal::plain(110)));
         insta::assert_snapshot!("spent-markdown", ui::spent::spent_markdown(&found));
         insta::assert_json_snapshot!("spent-json", found);
     }

@@ -9,7 +9,7 @@ use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
 use crate::engine::{self, Graph, Plan, Registry, Scope};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The largest stack file that is read.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -85,8 +85,8 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
         Some(like) => load_like(file, text, like, color)?,
     };
     if !loaded.warnings.is_empty() {
-        let look = Look::stderr(color);
-        ui::err(&loaded.warnings.render(look.width, look.color, look.unicode))?;
+        let terminal = Terminal::stderr(color);
+        ui::err(&loaded.warnings.render(terminal.width, terminal.color, terminal.unicode))?;
     }
     Ok(loaded)
 }
@@ -111,7 +111,7 @@ fn load_like(file: &StackFile, text: &str, like: &str, color: Color) -> Result<L
         return Err(usage(format!("`{}` has the environment `{typed}`", file.file), "leave out `--like`"));
     }
     if env != typed {
-        ui::err(&ui::note(&format!("The environment of `{typed}` is called `{env}`."), &Look::stderr(color)))?;
+        ui::err(&ui::note(&format!("The environment of `{typed}` is called `{env}`."), &Terminal::stderr(color)))?;
     }
     Ok(loaded)
 }
@@ -140,7 +140,7 @@ fn noted(loaded: &Loaded, plan: Option<&Plan>) -> Vec<String> {
 /// Writes the notes about a file to standard error.
 pub fn notes(loaded: &Loaded, plan: Option<&Plan>, color: Color) -> Result<()> {
     for note in noted(loaded, plan) {
-        ui::err(&ui::note(&note, &Look::stderr(color)))?;
+        ui::err(&ui::note(&note, &Terminal::stderr(color)))?;
     }
     Ok(())
 }

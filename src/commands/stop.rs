@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::config::Report;
 use crate::engine::{Class, Error};
 use crate::local::LocalError;
-use crate::ui::{self, Look};
+use crate::ui::{self, Terminal};
 
 /// How a command ended, as scripts see it. `docs/ci.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,18 +131,18 @@ impl Stop {
     }
 
     /// Renders the error for people.
-    pub fn show(&self, look: &Look) -> String {
+    pub fn show(&self, terminal: &Terminal) -> String {
         match self {
-            Stop::Report(report) => report.render(look.width, look.color, look.unicode),
-            Stop::Errors(errors) | Stop::Partly(errors) => ui::errors(errors, look),
+            Stop::Report(report) => report.render(terminal.width, terminal.color, terminal.unicode),
+            Stop::Errors(errors) | Stop::Partly(errors) => ui::errors(errors, terminal),
             Stop::Local(error) => {
-                let mut out = ui::problem(&error.message, error.hints.first().map(String::as_str), look);
+                let mut out = ui::problem(&error.message, error.hints.first().map(String::as_str), terminal);
                 for line in error.details.iter().chain(error.hints.iter().skip(1)) {
-                    out += &ui::note(&format!("  {line}"), look);
+                    out += &ui::note(&format!("  {line}"), terminal);
                 }
                 out
             }
-            Stop::Message(_, text, help) => ui::problem(text, help.as_deref(), look),
+            Stop::Message(_, text, help) => ui::problem(text, help.as_deref(), terminal),
         }
     }
 }

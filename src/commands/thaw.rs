@@ -10,7 +10,7 @@ use super::session::Session;
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, environment, frozen, joined};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Create an environment from a frozen file
 ///
@@ -45,12 +45,12 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let text = stack_file::read_alone(&arguments.file)?;
     whole(&arguments, &text)?;
     let to = environment::short(&arguments.to);
     if to != arguments.to {
-        ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
+        ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &terminal))?;
     }
     let Some(name) = joined::file_name(&arguments.file, &to).filter(|_| to != environment::DEFAULT) else {
         let what = format!("`{to}` cannot be made from `{}`", arguments.file);
@@ -65,7 +65,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let region = arguments.applying.aws.region.as_deref();
     let known = std::path::Path::new(&name).is_file();
     let (text, new) = if known {
-        ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
+        ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &terminal))?;
         (stack_file::with_overlay(&file.file, file.env(), text)?, None)
     } else {
         let mut overlay = Overlay::default();
@@ -89,14 +89,14 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let loaded = stack_file::load_text(&file, &text, color)?;
     compose::check_shared(&loaded.stack)?;
     check_region(&loaded, region, &name)?;
-    tell_region(&frozen.stack.region, &loaded, &look)?;
+    tell_region(&frozen.stack.region, &loaded, &terminal)?;
     let session = Session::of(&loaded, &arguments.applying.aws.in_its_region(), color).await?;
     let (loaded, file, text, verbose) = (&loaded, &file, text.as_str(), arguments.applying.verbose);
     let copy = Copy { command: "thaw", session, loaded, file, text, verbose, color };
     if let Some(new) = &new {
         copy.is_new(&name).await?;
         if !arguments.plan {
-            write(&name, new, &look)?;
+            write(&name, new, &terminal)?;
         }
     }
     if arguments.plan {

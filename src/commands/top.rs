@@ -18,7 +18,7 @@ use crate::aws::cloudwatch::metrics::{self, PERIOD};
 use crate::blueprint::figures::{self, Figure, Unit};
 use crate::engine::Snapshot;
 use crate::ui::top::{Entry, MISSING, Screen};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Show the figures of every part, live
 ///
@@ -80,8 +80,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             "`stack apply` creates what the file has; `stack show` lists what exists",
         ));
     }
-    let look = Look::stdout(color);
-    let live = !once && format.is_none() && look.terminal && std::io::stdin().is_terminal();
+    let terminal = Terminal::stdout(color);
+    let live = !once && format.is_none() && terminal.interactive && std::io::stdin().is_terminal();
     if live {
         return watch(&session, &asked, Duration::from_secs(every)).await;
     }
@@ -92,9 +92,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Ok);
     }
     let screen = screen(&session, &asked, &values, now);
-    ui::out(&ui::top::text(&screen, &look))?;
+    ui::out(&ui::top::text(&screen, &terminal))?;
     if let Some(note) = &screen.note {
-        ui::err(&ui::note(&format!("{note}."), &Look::stderr(color)))?;
+        ui::err(&ui::note(&format!("{note}."), &Terminal::stderr(color)))?;
     }
     Ok(Exit::Ok)
 }
@@ -268,7 +268,7 @@ async fn watch(session: &Session, asked: &Asked, every: Duration) -> Result {
                     Ok((values, at)) => now = Screen { foot: foot.clone(), ..screen(session, asked, &values, at) },
                     Err(stop) if now.entries.is_empty() => break Err(stop),
                     // What was there stays, with why it is not newer.
-                    Err(stop) => now.note = stop.show(&Look::plain(200)).lines().next().map(str::to_owned),
+                    Err(stop) => now.note = stop.show(&Terminal::plain(200)).lines().next().map(str::to_owned),
                 }
             }
             () = tokio::time::sleep_until(next), if !asking => (answer, asking) = (ask(Timestamp::now()), true),

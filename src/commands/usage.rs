@@ -14,7 +14,7 @@ use crate::config::{Loaded, Size};
 use crate::engine::Snapshot;
 use crate::prices::Sum;
 use crate::ui::usage::{Figure, Used};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Compare the `usage` assumptions with CloudWatch's metrics
 ///
@@ -66,14 +66,14 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let changed = changed(&loaded.stack.usage, &found);
     let used = used(&loaded, &found, &changed)?;
     ui::out(&match format {
-        Format::Text => ui::usage::usage_text(&used, &Look::stdout(color)),
+        Format::Text => ui::usage::usage_text(&used, &Terminal::stdout(color)),
         Format::Markdown => ui::usage::usage_markdown(&used),
         Format::Json => session::json(&used)?,
     })?;
     if write {
         let edits = edits(&loaded, &found, &changed);
         if edits.is_empty() {
-            ui::err(&ui::note("The file has what was measured.", &Look::stderr(color)))?;
+            ui::err(&ui::note("The file has what was measured.", &Terminal::stderr(color)))?;
         } else {
             edited::propose(&file, &edits, yes, color)?;
         }
@@ -234,7 +234,7 @@ environments:
         let loaded = loaded(None);
         let changed = changed(&loaded.stack.usage, &found());
         let used = used(&loaded, &found(), &changed).unwrap();
-        insta::assert_snapshot!("usage-text", ui::usage::usage_text(&used, &Look::plain(120)));
+        insta::assert_snapshot!("usage-text", ui::usage::usage_text(&used, &Terminal::plain(120)));
         insta::assert_snapshot!("usage-markdown", ui::usage::usage_markdown(&used));
         insta::assert_json_snapshot!("usage-json", used);
     }

@@ -7,7 +7,7 @@ use super::stack_file;
 use super::stack_file::stack_schema;
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Diagnostic, Report};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Check a stack file without asking AWS: every problem, each with its line
 ///
@@ -42,8 +42,8 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     if arguments.json {
         ui::out(&session::json(&report.to_json())?)?;
     } else if !report.is_empty() {
-        let look = Look::stderr(color);
-        ui::err(&report.render(look.width, look.color, look.unicode))?;
+        let terminal = Terminal::stderr(color);
+        ui::err(&report.render(terminal.width, terminal.color, terminal.unicode))?;
     }
     if report.has_errors() {
         return Ok(Exit::BadFile);

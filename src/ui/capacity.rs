@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::chart::{Chart, Line, Panel};
 use super::learned::Learned;
 use super::plan::finish;
-use super::style::{Look, STRONG, wrap};
+use super::style::{STRONG, Terminal, wrap};
 use super::table::table;
 use super::units::decimal;
 use crate::capacity::model::{FILLED, mebibytes, months};
@@ -193,29 +193,31 @@ fn percent(share: f64) -> String {
 }
 
 /// Returns it for people.
-pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
+pub fn capacity_text(outlook: &Outlook, terminal: &Terminal) -> String {
     let need = &outlook.need;
     let head = format!("{} with {} users at the same time: {} requests/s", outlook.stack, whole(need.users), rate(need.requests));
-    let mut text = finish(vec![look.paint(STRONG, &head), String::new()]);
-    text += &table(look, &["PART", "NOW", "NEEDED", "WHY"], &outlook.rows());
+    let mut text = finish(vec![terminal.paint(STRONG, &head), String::new()]);
+    text += &table(terminal, &["PART", "NOW", "NEEDED", "WHY"], &outlook.rows());
     if !outlook.bounds.is_empty() {
-        text += &finish(vec![String::new(), look.paint(STRONG, "Limits of the file as it is, the first one first")]);
+        text += &finish(vec![String::new(), terminal.paint(STRONG, "Limits of the file as it is, the first one first")]);
         let rows: Vec<Vec<String>> = outlook
             .bounds
             .iter()
             .map(|bound| vec![whole(bound.users), outlook.when(bound.users), bound.what.clone(), bound.help.clone()])
             .collect();
-        text += &table(look, &["USERS", "MET", "LIMIT", "WHAT RAISES IT"], &rows);
+        text += &table(terminal, &["USERS", "MET", "LIMIT", "WHAT RAISES IT"], &rows);
     }
     if outlook.quotas_asked {
-        text +=
-            &finish(vec![String::new(), look.paint(STRONG, &format!("Quotas of the account, with {} users", whole(need.users)))]);
-        text += &table(look, &["QUOTA", "NOW", "NEEDED", "TO DO"], &outlook.quota_rows());
+        text += &finish(vec![
+            String::new(),
+            terminal.paint(STRONG, &format!("Quotas of the account, with {} users", whole(need.users))),
+        ]);
+        text += &table(terminal, &["QUOTA", "NOW", "NEEDED", "TO DO"], &outlook.quota_rows());
     }
     let least = outlook.least_unpriced();
     let most =
         outlook.around.iter().filter(|point| point.unpriced == least).filter_map(|point| point.monthly).fold(0.0, f64::max);
-    let mark = if look.unicode { "█" } else { "#" };
+    let mark = if terminal.unicode { "█" } else { "#" };
     let bar = |point: &Point| {
         // A bar for a part of the price would be too short.
         let known = point.monthly.filter(|_| most > 0.0 && point.unpriced == least);
@@ -235,18 +237,18 @@ pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
             ]
         })
         .collect();
-    text += &finish(vec![String::new(), look.paint(STRONG, "With fewer and more users")]);
-    text += &table(look, &["USERS", "REQUESTS/S", "TASKS", "A MONTH", "PLOT"], &rows);
-    let mut out = vec![String::new(), look.paint(STRONG, "Assumptions")];
+    text += &finish(vec![String::new(), terminal.paint(STRONG, "With fewer and more users")]);
+    text += &table(terminal, &["USERS", "REQUESTS/S", "TASKS", "A MONTH", "PLOT"], &rows);
+    let mut out = vec![String::new(), terminal.paint(STRONG, "Assumptions")];
     let mut sentences = outlook.assumptions.clone();
     let without = outlook.around.iter().map(|point| point.unpriced).fold(outlook.unpriced, usize::max);
     if without > 0 {
         sentences.push(format!("No price is known for {}, so it costs more than that (`stack cost --sources`). Where more parts lack one, there is no bar and no point in the plot.", super::count(without, "part")));
     }
     for sentence in &sentences {
-        let lines = wrap(sentence, look.width.saturating_sub(2).max(20));
+        let lines = wrap(sentence, terminal.width.saturating_sub(2).max(20));
         out.extend(
-            lines.into_iter().enumerate().map(|(at, line)| format!("{} {line}", if at == 0 { look.bullet() } else { " " })),
+            lines.into_iter().enumerate().map(|(at, line)| format!("{} {line}", if at == 0 { terminal.bullet() } else { " " })),
         );
     }
     text + &finish(out)

@@ -8,7 +8,7 @@ use crate::engine::contrast::{Contrast, Difference, Differing, Hand};
 use crate::engine::{Change, Rule};
 
 use super::plan::{LARGEST, escaped, fence, finish, gutter};
-use super::style::{BAD, CHANGED, Look, QUIET, STRONG, capital, clean, clean_key, count, pad, width, wrap};
+use super::style::{BAD, CHANGED, QUIET, STRONG, Terminal, capital, clean, clean_key, count, pad, width, wrap};
 use super::{kinds, units, value};
 
 /// The version of the JSON form. It grows with every change that a reader could notice.
@@ -106,13 +106,13 @@ impl Comparison {
         clean(&side.name).into_owned()
     }
 
-    fn title(&self, look: &Look) -> String {
+    fn title(&self, terminal: &Terminal) -> String {
         format!(
             "stack {} {} {} {} {}",
             clean(&self.stack),
-            look.dot(),
+            terminal.dot(),
             self.name(Hand::Left),
-            look.arrow(),
+            terminal.arrow(),
             self.name(Hand::Right)
         )
     }
@@ -137,7 +137,7 @@ impl Comparison {
     }
 
     /// Returns the lines about a group's objects, to be indented.
-    fn lines(&self, group: &Group, rules: &dyn Fn(&str) -> &'static [Rule], look: &Look, all: bool) -> Vec<String> {
+    fn lines(&self, group: &Group, rules: &dyn Fn(&str) -> &'static [Rule], terminal: &Terminal, all: bool) -> Vec<String> {
         let mut out = Vec::new();
         for object in &group.objects {
             let key = clean_key(&object.key);
@@ -147,10 +147,10 @@ impl Comparison {
             });
             let of_kind = rules(&object.key.kind);
             let changes: Vec<Change> = object.differences.iter().map(|found| self.change(found, of_kind)).collect();
-            let rows = value::changes(look, &changes.iter().collect::<Vec<_>>(), look.width.saturating_sub(10), all);
+            let rows = value::changes(terminal, &changes.iter().collect::<Vec<_>>(), terminal.width.saturating_sub(10), all);
             out.extend(
                 rows.into_iter()
-                    .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(look, row.sign), row.text)),
+                    .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(terminal, row.sign), row.text)),
             );
         }
         out
@@ -179,7 +179,7 @@ impl Comparison {
 }
 
 impl Compared {
-    fn text(&self, look: &Look) -> String {
+    fn text(&self, terminal: &Terminal) -> String {
         let what = match &self.basis {
             Basis::Now => "what runs now".to_owned(),
             Basis::File => "what the file says".to_owned(),
@@ -187,43 +187,56 @@ impl Compared {
             Basis::Run { number, began, who } => format!("what run {number} of {began} by {who} applied"),
         };
         let parts = [Some(what), self.account.clone(), Some(self.region.clone())];
-        parts.into_iter().flatten().map(|part| clean(&part).into_owned()).collect::<Vec<_>>().join(&format!(" {} ", look.dot()))
+        parts
+            .into_iter()
+            .flatten()
+            .map(|part| clean(&part).into_owned())
+            .collect::<Vec<_>>()
+            .join(&format!(" {} ", terminal.dot()))
     }
 }
 
 /// Renders a comparison as text: a block for each group, and a sentence.
-pub fn comparison_text(comparison: &Comparison, rules: &dyn Fn(&str) -> &'static [Rule], look: &Look, verbose: bool) -> String {
-    let mut out: Vec<String> = wrap(&comparison.title(look), look.width).iter().map(|line| look.paint(STRONG, line)).collect();
+pub fn comparison_text(
+    comparison: &Comparison,
+    rules: &dyn Fn(&str) -> &'static [Rule],
+    terminal: &Terminal,
+    verbose: bool,
+) -> String {
+    let mut out: Vec<String> =
+        wrap(&comparison.title(terminal), terminal.width).iter().map(|line| terminal.paint(STRONG, line)).collect();
     let sides =
         [(Hand::Left, &comparison.left), (Hand::Right, &comparison.right)].map(|(hand, side)| (comparison.name(hand), side));
     let column = sides.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
-    out.extend(sides.iter().flat_map(|(name, side)| wrap(&format!("{}  {}", pad(name, column), side.text(look)), look.width)));
+    out.extend(
+        sides.iter().flat_map(|(name, side)| wrap(&format!("{}  {}", pad(name, column), side.text(terminal)), terminal.width)),
+    );
     for group in comparison.groups() {
-        let title = look.paint(group.style, &format!("{} {} {}", group.mark, group.word, group.objects.len()));
-        out.extend([String::new(), format!("{title}   {}", look.paint(QUIET, group.note))]);
-        out.extend(comparison.lines(&group, rules, look, verbose).into_iter().map(|line| format!("    {line}")));
+        let title = terminal.paint(group.style, &format!("{} {} {}", group.mark, group.word, group.objects.len()));
+        out.extend([String::new(), format!("{title}   {}", terminal.paint(QUIET, group.note))]);
+        out.extend(comparison.lines(&group, rules, terminal, verbose).into_iter().map(|line| format!("    {line}")));
     }
     out.push(String::new());
-    out.extend(wrap(&comparison.summary(), look.width).into_iter().map(|line| look.paint(STRONG, &line)));
+    out.extend(wrap(&comparison.summary(), terminal.width).into_iter().map(|line| terminal.paint(STRONG, &line)));
     finish(out)
 }
 
 /// Renders a comparison as Markdown, for a comment: what the file does not say first, and what it says folded.
 pub fn comparison_markdown(comparison: &Comparison, rules: &dyn Fn(&str) -> &'static [Rule]) -> String {
-    let look = Look::plain(100);
+    let terminal = Terminal::plain(100);
     let mut out = vec![
-        format!("### {}", escaped(&comparison.title(&look))),
+        format!("### {}", escaped(&comparison.title(&terminal))),
         String::new(),
         format!("**{}**", escaped(&comparison.summary())),
         String::new(),
     ];
     for (hand, side) in [(Hand::Left, &comparison.left), (Hand::Right, &comparison.right)] {
-        out.push(format!("- {}: {}", escaped(&comparison.name(hand)), escaped(&side.text(&look))));
+        out.push(format!("- {}: {}", escaped(&comparison.name(hand)), escaped(&side.text(&terminal))));
     }
     let mut left = LARGEST.saturating_sub(finish(out.clone()).chars().count() + 1000);
     for group in comparison.groups().into_iter().rev() {
         let title = format!("{} {}", capital(group.word), group.objects.len());
-        let lines = folded(&title, group.note, group.word == "expected", comparison.lines(&group, rules, &look, false));
+        let lines = folded(&title, group.note, group.word == "expected", comparison.lines(&group, rules, &terminal, false));
         let size = finish(lines.clone()).chars().count();
         if size > left {
             out.extend([String::new(), format!("**{title}**: too long for a comment; run `stack compare`")]);
@@ -325,7 +338,7 @@ mod tests {
     #[test]
     fn a_comparison_as_text() {
         for columns in [60, 100] {
-            let text = comparison_text(&everything(), &|_| RULES, &Look::plain(columns), false);
+            let text = comparison_text(&everything(), &|_| RULES, &Terminal::plain(columns), false);
             let wide = text.lines().find(|line| width(line) > columns && line.split_whitespace().count() > 1);
             assert_eq!(wide, None, "{text}");
             for said in SAID.iter().filter(|_| columns == 100) {
@@ -334,12 +347,12 @@ mod tests {
             let last = text.split("\n\n").last().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
             assert_eq!(last, "production and staging@12 differ: 2 expected, 1 sized, 2 suspicious, 117 the same.");
         }
-        let ascii = comparison_text(&everything(), &|_| RULES, &Look { unicode: false, ..Look::plain(80) }, false);
+        let ascii = comparison_text(&everything(), &|_| RULES, &Terminal { unicode: false, ..Terminal::plain(80) }, false);
         assert!(ascii.is_ascii(), "{ascii}");
-        let coloured = comparison_text(&everything(), &|_| RULES, &Look { color: true, ..Look::plain(80) }, false);
+        let coloured = comparison_text(&everything(), &|_| RULES, &Terminal { color: true, ..Terminal::plain(80) }, false);
         assert_eq!(
             anstream::adapter::strip_str(&coloured).to_string(),
-            comparison_text(&everything(), &|_| RULES, &Look::plain(80), false)
+            comparison_text(&everything(), &|_| RULES, &Terminal::plain(80), false)
         );
     }
 
@@ -353,7 +366,7 @@ mod tests {
         let expected = Comparison { contrast: Contrast { expected, same: 3, ..Contrast::default() }, ..runs };
         let said = "production and staging differ only as the file says: 1 object expected, 3 the same.";
         assert_eq!(expected.summary(), said);
-        assert!(comparison_text(&expected, &|_| RULES, &Look::plain(100), false).contains(said));
+        assert!(comparison_text(&expected, &|_| RULES, &Terminal::plain(100), false).contains(said));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::prices::{Bill, Billed, Decimal, HOURS, Hours, Line, Sum, Usage};
 
 use super::plan::{escaped, finish};
 use super::price::{SumJson, unpriced};
-use super::style::{Look, STRONG, clean, count, wrap};
+use super::style::{STRONG, Terminal, clean, count, wrap};
 use super::table::{Tone, toned_table};
 
 /// The words of a figure that is not known.
@@ -264,23 +264,23 @@ fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
 }
 
 /// Renders what everything costs; with `all`, every part with its source.
-pub fn cost_text(bill: &Bill, by: &By, all: bool, about: &About<'_>, look: &Look) -> String {
-    let mut out = bill_text(bill, by, all, sentences(bill, about), look);
+pub fn cost_text(bill: &Bill, by: &By, all: bool, about: &About<'_>, terminal: &Terminal) -> String {
+    let mut out = bill_text(bill, by, all, sentences(bill, about), terminal);
     if let Some(standby) = about.standby {
-        out += &format!("\n{}", bill_text(&standby.bill, by, all, standby.sentences(bill), look));
+        out += &format!("\n{}", bill_text(&standby.bill, by, all, standby.sentences(bill), terminal));
     }
     out
 }
 
 /// Renders a bill with the sentences after it, of which the first one is the most important.
-fn bill_text(bill: &Bill, by: &By, all: bool, sentences: Vec<String>, look: &Look) -> String {
+fn bill_text(bill: &Bill, by: &By, all: bool, sentences: Vec<String>, terminal: &Terminal) -> String {
     let Rows { headers, rows } = if all { sources(bill) } else { groups(bill, by) };
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let tone = |_: &str, cell: &str| if cell == UNKNOWN { Tone::Busy } else { Tone::Plain };
-    let mut out = if rows.is_empty() { String::new() } else { toned_table(look, &headers, &rows, &tone) + "\n" };
+    let mut out = if rows.is_empty() { String::new() } else { toned_table(terminal, &headers, &rows, &tone) + "\n" };
     for (at, sentence) in sentences.into_iter().enumerate() {
-        let lines = wrap(&clean(&sentence), look.width);
-        out += &finish(lines.into_iter().map(|line| if at == 0 { look.paint(STRONG, &line) } else { line }).collect());
+        let lines = wrap(&clean(&sentence), terminal.width);
+        out += &finish(lines.into_iter().map(|line| if at == 0 { terminal.paint(STRONG, &line) } else { line }).collect());
     }
     out
 }
@@ -314,7 +314,7 @@ fn bill_markdown(bill: &Bill, by: &By, all: bool, sentences: Vec<String>) -> Vec
 }
 
 /// Renders the sums of several environments.
-pub fn costs_text(bills: &[(String, Bill, Option<Standby>)], markdown: bool, look: &Look) -> String {
+pub fn costs_text(bills: &[(String, Bill, Option<Standby>)], markdown: bool, terminal: &Terminal) -> String {
     let mut headers = vec!["ENVIRONMENT", "MONTHLY", "AT MOST", "WITHOUT A PRICE"];
     let has_standby = bills.iter().any(|(.., standby)| standby.is_some());
     headers.extend(has_standby.then_some("STANDBY"));
@@ -335,7 +335,7 @@ pub fn costs_text(bills: &[(String, Bill, Option<Standby>)], markdown: bool, loo
         })
         .collect();
     if !markdown {
-        return toned_table(look, &headers, &rows, &|_, cell| if cell == UNKNOWN { Tone::Busy } else { Tone::Plain });
+        return toned_table(terminal, &headers, &rows, &|_, cell| if cell == UNKNOWN { Tone::Busy } else { Tone::Plain });
     }
     let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
     let mut out = vec![row(headers.iter().map(|header| super::style::capital(&header.to_lowercase())).collect())];

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::plan::finish;
-use super::style::{Look, STRONG, wrap};
+use super::style::{STRONG, Terminal, wrap};
 use super::table::table;
 use super::units::decimal;
 use crate::capacity::Shown;
@@ -147,16 +147,16 @@ impl Learned {
 }
 
 /// Returns it for people.
-pub fn learned_text(learned: &Learned, look: &Look) -> String {
+pub fn learned_text(learned: &Learned, terminal: &Terminal) -> String {
     let head = format!("What tasks of {} carried in the last {} days, by CloudWatch", learned.stack, learned.days);
-    let mut text = finish(vec![look.paint(STRONG, &head), String::new()]);
+    let mut text = finish(vec![terminal.paint(STRONG, &head), String::new()]);
     let headers = ["SERVICE", "CARRIED", "AT 70 % CPU", "BUSIEST HOUR (UTC)", "TASKS", "CPU / MEMORY", "P99", "HOURS"];
-    text += &table(look, &headers, &learned.services.iter().map(Learnt::row).collect::<Vec<_>>());
+    text += &table(terminal, &headers, &learned.services.iter().map(Learnt::row).collect::<Vec<_>>());
     let mut out = vec![String::new()];
     for sentence in learned.sentences() {
-        let lines = wrap(&sentence, look.width.saturating_sub(2).max(20));
+        let lines = wrap(&sentence, terminal.width.saturating_sub(2).max(20));
         out.extend(
-            lines.into_iter().enumerate().map(|(at, line)| format!("{} {line}", if at == 0 { look.bullet() } else { " " })),
+            lines.into_iter().enumerate().map(|(at, line)| format!("{} {line}", if at == 0 { terminal.bullet() } else { " " })),
         );
     }
     text + &finish(out)

@@ -69,7 +69,7 @@ pub use plan_json::{Deed, PlanJson, Problem, plan_json, plan_schema};
 pub use price::price_json;
 pub use progress::{Show, reporter};
 pub use savings::{Saving, Savings, savings_json, savings_markdown, savings_text};
-pub use style::{Color, Look, ago, count, lines_of, logs_to_stderr, safe_json, until};
+pub use style::{Color, Terminal, ago, count, lines_of, logs_to_stderr, safe_json, until};
 pub use table::{Tone, table, toned_table};
 pub use tally::{Tally, size};
 
@@ -95,8 +95,8 @@ pub fn out_read(text: &str) -> io::Result<bool> {
 ///
 /// # Errors
 /// When the system cannot write it.
-pub fn redraw(text: &str, look: &Look) -> io::Result<()> {
-    out(&painter::screen(text, look))
+pub fn redraw(text: &str, terminal: &Terminal) -> io::Result<()> {
+    out(&painter::screen(text, terminal))
 }
 
 /// Writes to standard error. A reader that has gone away is no error.

@@ -1,17 +1,17 @@
 //! Single messages: a note beside the result, and a problem that ends the command.
 
-use super::style::{Look, clean, wrap};
+use super::style::{Terminal, clean, wrap};
 
 /// Renders a note: something worth knowing beside the result.
-pub fn note(text: &str, look: &Look) -> String {
-    lines("", text, look)
+pub fn note(text: &str, terminal: &Terminal) -> String {
+    lines("", text, terminal)
 }
 
 /// Renders a problem with its help.
-pub fn problem(text: &str, help: Option<&str>, look: &Look) -> String {
-    let mut out = lines("error: ", text, look);
+pub fn problem(text: &str, help: Option<&str>, terminal: &Terminal) -> String {
+    let mut out = lines("error: ", text, terminal);
     if let Some(help) = help {
-        out += &lines("  help: ", help, look);
+        out += &lines("  help: ", help, terminal);
     }
     out
 }
@@ -27,9 +27,9 @@ pub fn address(url: Option<&str>, missing: &[(String, String)]) -> String {
     if out.is_empty() { String::new() } else { format!("\n{}\n", out.join("\n")) }
 }
 
-fn lines(lead: &str, text: &str, look: &Look) -> String {
+fn lines(lead: &str, text: &str, terminal: &Terminal) -> String {
     let text = clean(text);
-    let room = look.width.saturating_sub(lead.len()).max(20);
+    let room = terminal.width.saturating_sub(lead.len()).max(20);
     let mut out = String::new();
     for (n, line) in wrap(&text, room).into_iter().enumerate() {
         let lead = if n == 0 { lead.to_owned() } else { " ".repeat(lead.len()) };

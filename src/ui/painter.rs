@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::style::{Look, width};
+use super::style::{Terminal, width};
 
 /// What draws a frame over the one before. What is written goes out in one piece, and only what the terminal needs to show the
 /// new lines: it is not cleared in between, so nothing flickers. The cursor is never hidden, so that nothing has to be put
@@ -65,17 +65,17 @@ impl Painter {
 }
 
 /// Returns what shows a text from the top of the terminal, and nothing else; lines that do not fit are only counted.
-pub(crate) fn screen(text: &str, look: &Look) -> String {
+pub(crate) fn screen(text: &str, terminal: &Terminal) -> String {
     let lines: Vec<&str> = text.lines().collect();
     // The cursor's line stays free, or the terminal would scroll.
-    let room = look.height.saturating_sub(1).max(1);
+    let room = terminal.height.saturating_sub(1).max(1);
     let shown = if lines.len() <= room { lines.len() } else { room.saturating_sub(1) };
     let mut out = format!("{BEGIN}{TOP}");
     for line in lines.iter().take(shown) {
         out += &format!("{line}{REST_OF_LINE}\n");
     }
     if shown < lines.len() {
-        out += &format!("{} {} more lines{REST_OF_LINE}\n", look.dots(), lines.len() - shown);
+        out += &format!("{} {} more lines{REST_OF_LINE}\n", terminal.dots(), lines.len() - shown);
     }
     out + REST_OF_SCREEN + END
 }
@@ -187,9 +187,9 @@ mod tests {
 
     #[test]
     fn a_whole_screen_is_never_higher_than_the_terminal() {
-        let look = Look { height: 4, ..Look::plain(20) };
-        assert_eq!(super::screen("a\nb", &look).matches('\n').count(), 2);
-        let many = super::screen("a\nb\nc\nd\ne", &look);
+        let terminal = Terminal { height: 4, ..Terminal::plain(20) };
+        assert_eq!(super::screen("a\nb", &terminal).matches('\n').count(), 2);
+        let many = super::screen("a\nb\nc\nd\ne", &terminal);
         assert!(many.matches('\n').count() == 3 && many.contains("… 3 more lines"), "{many:?}");
     }
 }

@@ -8,16 +8,16 @@ use crate::engine::{Change, Class, Error, Key, Rule};
 
 use super::outcome::{block, not_done};
 use super::plan::{finish, gutter};
-use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, clean};
+use super::style::{BAD, CHANGED, GOOD, LOST, QUIET, Terminal, clean};
 use super::{units, value};
 
 /// Renders what a run planned: every object with its changed fields.
-pub fn past_changes(plan: &Value, rules: &dyn Fn(&str) -> &'static [Rule], look: &Look) -> String {
+pub fn past_changes(plan: &Value, rules: &dyn Fn(&str) -> &'static [Rule], terminal: &Terminal) -> String {
     let mut out = Vec::new();
     for item in list(plan, "changes") {
         let action = text(item, "action");
         let (mark, style) = mark(action);
-        out.push(format!("{} {}", look.paint(style, &format!("{mark} {}", clean(action))), clean(text(item, "key"))));
+        out.push(format!("{} {}", terminal.paint(style, &format!("{mark} {}", clean(action))), clean(text(item, "key"))));
         let kind = text(item, "kind");
         let changes: Vec<Change> =
             list(item, "changes").iter().filter_map(|change| serde_json::from_value(change.clone()).ok()).collect();
@@ -25,17 +25,17 @@ pub fn past_changes(plan: &Value, rules: &dyn Fn(&str) -> &'static [Rule], look:
         let hidden = |change: &Change| Change { before: Some(Value::Null), after: Some(Value::Null), ..change.clone() };
         let shown = |change: &Change| if change.secret { hidden(change) } else { units::with_unit(rules(kind), change) };
         let changes: Vec<Change> = changes.iter().map(shown).collect();
-        let rows = value::changes(look, &changes.iter().collect::<Vec<_>>(), look.width.saturating_sub(10), true);
+        let rows = value::changes(terminal, &changes.iter().collect::<Vec<_>>(), terminal.width.saturating_sub(10), true);
         out.extend(
             rows.into_iter()
-                .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(look, row.sign), row.text)),
+                .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(terminal, row.sign), row.text)),
         );
     }
     finish(out)
 }
 
 /// Renders what failed in a run, as it was shown when the run ended.
-pub fn past_failures(outcome: &Value, look: &Look) -> String {
+pub fn past_failures(outcome: &Value, terminal: &Terminal) -> String {
     let mut out = Vec::new();
     for failure in list(outcome, "failed") {
         let Ok(key) = text(failure, "key").parse::<Key>() else { continue };
@@ -49,7 +49,7 @@ pub fn past_failures(outcome: &Value, look: &Look) -> String {
             hints,
             ..Error::new(Class::Other, text(known, "message"))
         };
-        out.extend(block(&not_done(&key, verb(text(failure, "verb"))), &error, look));
+        out.extend(block(&not_done(&key, verb(text(failure, "verb"))), &error, terminal));
     }
     finish(out)
 }
@@ -100,7 +100,11 @@ mod tests {
         ]});
         let outcome = json!({"failed": [{"key": "ecs.service/web", "verb": "update", "error": {
             "class": "failed", "message": "`web` exited with 1\nlast log lines of `web`:\n  | fatal"}}]});
-        let look = Look::plain(80);
-        insta::assert_snapshot!(format!("{}\n{}", past_changes(&plan, &|_| RULES, &look), past_failures(&outcome, &look)));
+        let terminal = Terminal::plain(80);
+        insta::assert_snapshot!(format!(
+            "{}\n{}",
+            past_changes(&plan, &|_| RULES, &terminal),
+            past_failures(&outcome, &terminal)
+        ));
     }
 }

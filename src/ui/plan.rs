@@ -21,7 +21,7 @@ use crate::prices::Change as PriceChange;
 
 use super::kinds;
 use super::price::price_lines;
-use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, STRONG, clean, clean_key, pad, width, wrap};
+use super::style::{BAD, CHANGED, GOOD, LOST, QUIET, STRONG, Terminal, clean, clean_key, pad, width, wrap};
 use super::units;
 use super::value::{self, Row, Sign};
 
@@ -29,7 +29,7 @@ use super::value::{self, Row, Sign};
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     /// What the terminal can show.
-    pub look: Look,
+    pub terminal: Terminal,
     /// The file that the plan was made from, as the user wrote it.
     pub file: &'a str,
     /// Whether to show the fields of what is created, and long values in full.
@@ -64,31 +64,31 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
     let mut out = header(plan, view);
     for section in sections(plan) {
         out.push(String::new());
-        out.push(title(&view.look, &section));
+        out.push(title(&view.terminal, &section));
         out.extend(body(plan, &section, view).into_iter().map(|line| format!("    {line}")));
     }
     for hint in &plan.hints {
         out.push(String::new());
-        out.extend(wrap(&clean(hint), view.look.width));
+        out.extend(wrap(&clean(hint), view.terminal.width));
     }
     let rights = rights::added(plan, view.verbose);
     if !rights.is_empty() {
-        out.extend([String::new(), view.look.paint(STRONG, RIGHTS)]);
-        let indented = |line: &String| wrap(line, view.look.width.saturating_sub(6)).join("\n      ");
+        out.extend([String::new(), view.terminal.paint(STRONG, RIGHTS)]);
+        let indented = |line: &String| wrap(line, view.terminal.width.saturating_sub(6)).join("\n      ");
         out.extend(rights.iter().map(|line| format!("    {}", indented(line))));
     }
     let flags = missing_flags(plan, view.consent);
     if !flags.is_empty() {
         out.push(String::new());
-        out.extend(wrap(needs_consent(plan), view.look.width).into_iter().map(|line| view.look.paint(STRONG, &line)));
+        out.extend(wrap(needs_consent(plan), view.terminal.width).into_iter().map(|line| view.terminal.paint(STRONG, &line)));
         out.extend(flags.into_iter().map(|flag| format!("    {flag}")));
     }
     out.push(String::new());
     let (summary, note) = summary(plan, view.file);
-    out.extend(wrap(&summary, view.look.width).into_iter().map(|line| view.look.paint(STRONG, &line)));
-    out.extend(note.iter().flat_map(|note| wrap(note, view.look.width)));
+    out.extend(wrap(&summary, view.terminal.width).into_iter().map(|line| view.terminal.paint(STRONG, &line)));
+    out.extend(note.iter().flat_map(|note| wrap(note, view.terminal.width)));
     if let Some((price, movers)) = price(view) {
-        out.extend(wrap(&price, view.look.width));
+        out.extend(wrap(&price, view.terminal.width));
         out.extend(movers.iter().map(|line| format!("    {line}")));
     }
     finish(out)
@@ -131,7 +131,7 @@ pub(crate) fn finish(lines: Vec<String>) -> String {
 }
 
 /// Returns what a plan is about: `stack webapp · environment staging · 123456789012 (profile staging) · us-east-1`.
-pub fn about(scope: &Scope, via: Option<&str>, look: &Look) -> String {
+pub fn about(scope: &Scope, via: Option<&str>, terminal: &Terminal) -> String {
     let via = via.map_or_else(String::new, |via| format!(" ({via})"));
     let parts = [
         format!("stack {}", scope.stack),
@@ -139,16 +139,16 @@ pub fn about(scope: &Scope, via: Option<&str>, look: &Look) -> String {
         format!("{}{via}", scope.account),
         scope.region.clone(),
     ];
-    parts.map(|part| clean(&part).into_owned()).join(&format!(" {} ", look.dot()))
+    parts.map(|part| clean(&part).into_owned()).join(&format!(" {} ", terminal.dot()))
 }
 
 fn header(plan: &Plan, view: &View) -> Vec<String> {
-    let look = &view.look;
-    let about = about(&plan.scope, view.via, look);
-    let mut out: Vec<String> = wrap(&about, look.width).iter().map(|line| look.paint(STRONG, line)).collect();
+    let terminal = &view.terminal;
+    let about = about(&plan.scope, view.via, terminal);
+    let mut out: Vec<String> = wrap(&about, terminal.width).iter().map(|line| terminal.paint(STRONG, line)).collect();
     if plan.destroy && !plan.is_empty() {
         let text = "This destroys the stack: every object that belongs to it in AWS is deleted.";
-        out.extend(wrap(text, look.width).iter().map(|line| look.paint(BAD, line)));
+        out.extend(wrap(text, terminal.width).iter().map(|line| terminal.paint(BAD, line)));
     }
     out
 }
@@ -227,21 +227,21 @@ fn depths(plan: &Plan) -> Vec<usize> {
     depth
 }
 
-fn title(look: &Look, section: &Section) -> String {
-    look.paint(section.style, &format!("{} {} {}", section.mark, section.word, section.items.len()))
+fn title(terminal: &Terminal, section: &Section) -> String {
+    terminal.paint(section.style, &format!("{} {} {}", section.mark, section.word, section.items.len()))
 }
 
 /// Renders the lines under a section's title, to be indented by four.
 fn body(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     let word = section.items.first().map_or(Action::Keep, |item| item.action);
-    let look = &view.look;
+    let terminal = &view.terminal;
     match word {
         Action::Create if view.verbose => section.items.iter().flat_map(|item| created(plan, item, view)).collect(),
         Action::Create | Action::Delete => {
             let told =
                 |item: &&Item| item.reason.is_some() || item.last_copy.is_some() || consent_note(item, view, plan).is_some();
             let (alone, grouped): (Vec<&Item>, Vec<&Item>) = section.items.iter().copied().partition(told);
-            let mut out = by_kind(&grouped, look);
+            let mut out = by_kind(&grouped, terminal);
             out.extend(alone.into_iter().flat_map(|item| explained(plan, item, view)));
             out
         }
@@ -249,10 +249,10 @@ fn body(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
             .items
             .iter()
             .flat_map(|item| {
-                let rows = rows(item, view, look.width.saturating_sub(10));
+                let rows = rows(item, view, terminal.width.saturating_sub(10));
                 let rows = rows
                     .into_iter()
-                    .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(look, row.sign), row.text));
+                    .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(terminal, row.sign), row.text));
                 explained(plan, item, view).into_iter().chain(rows).collect::<Vec<_>>()
             })
             .collect(),
@@ -260,10 +260,10 @@ fn body(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     }
 }
 
-pub(super) fn gutter(look: &Look, sign: Sign) -> String {
+pub(super) fn gutter(terminal: &Terminal, sign: Sign) -> String {
     match sign {
-        Sign::Added => look.paint(GOOD, sign.gutter()),
-        Sign::Removed => look.paint(BAD, sign.gutter()),
+        Sign::Added => terminal.paint(GOOD, sign.gutter()),
+        Sign::Removed => terminal.paint(BAD, sign.gutter()),
         Sign::Same | Sign::Changed => sign.gutter().to_owned(),
     }
 }
@@ -275,11 +275,11 @@ fn rows(item: &Item, view: &View, room: usize) -> Vec<Row> {
         shown = item.changes.changes.iter().collect();
     }
     let measured: Vec<Change> = shown.into_iter().map(|change| units::with_unit((view.rules)(&item.key.kind), change)).collect();
-    value::changes(&view.look, &measured.iter().collect::<Vec<_>>(), room, view.verbose)
+    value::changes(&view.terminal, &measured.iter().collect::<Vec<_>>(), room, view.verbose)
 }
 
 /// Renders a line for each kind: how many, and their names.
-fn by_kind(items: &[&Item], look: &Look) -> Vec<String> {
+fn by_kind(items: &[&Item], terminal: &Terminal) -> Vec<String> {
     let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
     for item in items {
         let name = clean(&item.key.name).into_owned();
@@ -291,7 +291,7 @@ fn by_kind(items: &[&Item], look: &Look) -> Vec<String> {
     let column = groups.iter().map(|(kind, _)| width(kind)).max().unwrap_or(0);
     let digits = groups.iter().map(|(_, names)| names.len().to_string().len()).max().unwrap_or(1);
     let lead = column + 2 + digits + 3;
-    let room = look.width.saturating_sub(4 + lead);
+    let room = terminal.width.saturating_sub(4 + lead);
     let mut out = Vec::new();
     for (kind, names) in groups {
         let kind = clean(kind);
@@ -304,7 +304,7 @@ fn by_kind(items: &[&Item], look: &Look) -> Vec<String> {
             }
         } else {
             out.push(format!("{kind}  {}", count.trim_start()));
-            out.extend(wrap(&names.join(" "), look.width.saturating_sub(8)).into_iter().map(|line| format!("    {line}")));
+            out.extend(wrap(&names.join(" "), terminal.width.saturating_sub(8)).into_iter().map(|line| format!("    {line}")));
         }
     }
     out
@@ -312,7 +312,7 @@ fn by_kind(items: &[&Item], look: &Look) -> Vec<String> {
 
 /// Renders an item by its key, with its notes.
 fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
-    let look = &view.look;
+    let terminal = &view.terminal;
     let key = clean_key(&item.key);
     let order = match item.order {
         Some(Order::CreateFirst) => Some("(create before delete)"),
@@ -323,7 +323,7 @@ fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let id = item.before.as_ref().filter(|_| item.action == Action::Delete && item.reason.is_some());
     let id = id.and_then(|before| before.live.get("id")?.as_str()).map(|id| format!("({})", clean(id)));
     let notes: Vec<String> = [order.map(str::to_owned), id].into_iter().flatten().collect();
-    let mut out = vec![if notes.is_empty() { key } else { format!("{key}   {}", look.paint(QUIET, &notes.join(" "))) }];
+    let mut out = vec![if notes.is_empty() { key } else { format!("{key}   {}", terminal.paint(QUIET, &notes.join(" "))) }];
     let copy = item.last_copy.iter().map(|name| format!("leaves the final snapshot {}", clean(name)));
     let told = item
         .reason
@@ -333,7 +333,7 @@ fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
         .chain(data_note(item))
         .chain(copy)
         .chain(consent_note(item, view, plan));
-    let room = look.width.saturating_sub(8);
+    let room = terminal.width.saturating_sub(8);
     // The flag and its value stay on one line, to be copied.
     out.extend(told.flat_map(|text| wrap(&text, room)).map(|line| format!("    {}", line.replace('\u{a0}', " "))));
     out
@@ -374,7 +374,8 @@ fn created(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let mut out = explained(plan, item, view);
     if let Some(desired) = &item.desired {
         let secret = |path: &[String]| view.is_secret(&item.key.kind, path);
-        let fields = value::fields(&view.look, (view.rules)(&item.key.kind), desired, &secret, view.look.width.saturating_sub(8));
+        let fields =
+            value::fields(&view.terminal, (view.rules)(&item.key.kind), desired, &secret, view.terminal.width.saturating_sub(8));
         out.extend(fields.into_iter().map(|line| format!("    {line}")));
     }
     out

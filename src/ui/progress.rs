@@ -15,7 +15,7 @@ use crate::engine::{Error, Event, Key, Reporter};
 
 use super::outcome::{block, doing, done, not_done, reason};
 use super::painter::Painter;
-use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, fit_end, now, pad, roughly, safe_json, width, wrap};
+use super::style::{CHANGED, GOOD, QUIET, Terminal, clean, duration, fit, fit_end, now, pad, roughly, safe_json, width, wrap};
 
 /// How often live lines are drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -27,18 +27,18 @@ const LONG: Duration = Duration::from_secs(10);
 /// The kinds of reporters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
-    /// For people: live lines when `look` is a terminal, a line for each event otherwise. On standard error.
+    /// For people: live lines when `terminal` is interactive, a line for each event otherwise. On standard error.
     Text,
     /// For programs: a JSON object on a line for each event. On standard output.
     Json,
 }
 
-/// Returns the reporter for a run. `look` is that of standard error. The run has to drop it before anything else is written.
-pub fn reporter(show: Show, look: Look) -> Box<dyn Reporter> {
+/// Returns the reporter for a run. `terminal` is that of standard error. The run has to drop it before anything else is written.
+pub fn reporter(show: Show, terminal: Terminal) -> Box<dyn Reporter> {
     match show {
         Show::Json => Box::new(Json { to: Mutex::new(Box::new(std::io::stdout())) }),
-        Show::Text if look.terminal => Box::new(Live::new(look, Look::resized, Box::new(std::io::stderr()))),
-        Show::Text => Box::new(Log::new(look, Box::new(std::io::stderr()), HEARTBEAT)),
+        Show::Text if terminal.interactive => Box::new(Live::new(terminal, Terminal::resized, Box::new(std::io::stderr()))),
+        Show::Text => Box::new(Log::new(terminal, Box::new(std::io::stderr()), HEARTBEAT)),
     }
 }
 
@@ -116,27 +116,27 @@ impl State {
     }
 
     /// Returns the lines of an event that stay on the screen.
-    fn lasting(&mut self, event: &Event, look: &Look) -> Vec<String> {
+    fn lasting(&mut self, event: &Event, terminal: &Terminal) -> Vec<String> {
         match event {
-            Event::Status { key, status, .. } => self.asks(key, status, look),
+            Event::Status { key, status, .. } => self.asks(key, status, terminal),
             Event::Failed { key, verb, error, elapsed } => {
                 let title = format!("{} (after {})", not_done(key, *verb), duration(*elapsed));
                 // In a line; how the run ended is told in full at its end. The same of many, as when the credentials expire: once.
                 let first = self.told.insert(format!("{:?}", reason(error)));
                 let why = if first { error.message.lines().next().unwrap_or_default() } else { "same cause" };
-                block(&format!("{title}: {}", clean(why)), &Error::new(error.class, ""), look)
+                block(&format!("{title}: {}", clean(why)), &Error::new(error.class, ""), terminal)
             }
-            other => lasting(other, look),
+            other => lasting(other, terminal),
         }
     }
 
     /// Returns what someone must do before an operation can continue: once, in full, to be copied.
-    fn asks(&mut self, key: &Key, status: &str, look: &Look) -> Vec<String> {
+    fn asks(&mut self, key: &Key, status: &str, terminal: &Terminal) -> Vec<String> {
         let Some((_, todo)) = status.split_once('\n') else { return Vec::new() };
         if !self.asked.insert((key.clone(), todo.to_owned())) {
             return Vec::new();
         }
-        let head = look.paint(CHANGED, &format!("! {} needs your action", clean(&key.to_string())));
+        let head = terminal.paint(CHANGED, &format!("! {} needs your action", clean(&key.to_string())));
         std::iter::once(head).chain(todo.lines().map(|line| format!("    {}", clean(line)))).collect()
     }
 
@@ -148,7 +148,7 @@ impl State {
     }
 
     /// Returns the line about the whole: `12/57 done · 4 in progress · 1m20s · usually 6m left…`.
-    fn whole(&self, look: &Look, now: Instant) -> String {
+    fn whole(&self, terminal: &Terminal, now: Instant) -> String {
         let elapsed = now.saturating_duration_since(self.began);
         let mut parts = vec![format!("{}/{} done", self.done, self.operations)];
         if self.failed > 0 {
@@ -159,25 +159,28 @@ impl State {
         }
         parts.push(duration(elapsed));
         if self.stopping {
-            parts.push(format!("stopping{}", look.dots()));
+            parts.push(format!("stopping{}", terminal.dots()));
         } else if let Some(left) = self.usual.checked_sub(elapsed).filter(|left| !left.is_zero()) {
-            parts.push(format!("usually {} left{}", roughly(left), look.dots()));
+            parts.push(format!("usually {} left{}", roughly(left), terminal.dots()));
         }
-        parts.join(&format!(" {} ", look.dot()))
+        parts.join(&format!(" {} ", terminal.dot()))
     }
 
     /// Returns the live lines at `now`: each narrower than the terminal, and together at least a line less than it is high.
-    fn frame(&self, look: &Look, now: Instant) -> Vec<String> {
+    fn frame(&self, terminal: &Terminal, now: Instant) -> Vec<String> {
         // The last column stays free: a terminal that breaks there would count the line twice.
-        let columns = look.width.saturating_sub(1);
+        let columns = terminal.width.saturating_sub(1);
         let wide = columns >= 80;
         let work = self.oldest();
         // One line for the whole, and one above all that belongs to what has scrolled by.
-        let room = look.height.saturating_sub(2);
+        let room = terminal.height.saturating_sub(2);
         let shown = if work.len() <= room { work.len() } else { room.saturating_sub(1) };
         let spin = now.saturating_duration_since(self.began).as_millis() / FRAME.as_millis();
-        let spin =
-            if look.unicode { SPIN.get(spin as usize % SPIN.len()) } else { ASCII_SPIN.get(spin as usize % ASCII_SPIN.len()) };
+        let spin = if terminal.unicode {
+            SPIN.get(spin as usize % SPIN.len())
+        } else {
+            ASCII_SPIN.get(spin as usize % ASCII_SPIN.len())
+        };
         let spin = spin.copied().unwrap_or("-");
         let names: Vec<String> = work.iter().take(shown).map(|((key, _), _)| clean(&key.to_string()).into_owned()).collect();
         let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0).min(columns * 2 / 5);
@@ -198,16 +201,16 @@ impl State {
                 Some(status) => format!("{}: {status}", doing(*verb)),
                 None => doing(*verb).to_owned(),
             };
-            let said = pad(&fit(look, &said, said_columns), said_columns);
-            let name = pad(&fit_end(look, name, name_columns), name_columns);
-            let said = if work.retrying { look.paint(CHANGED, &said) } else { said };
-            let times = look.paint(QUIET, &fit(look, &times, time_columns));
-            out.push(format!("{} {name}  {said}  {times}", look.paint(GOOD, spin)));
+            let said = pad(&fit(terminal, &said, said_columns), said_columns);
+            let name = pad(&fit_end(terminal, name, name_columns), name_columns);
+            let said = if work.retrying { terminal.paint(CHANGED, &said) } else { said };
+            let times = terminal.paint(QUIET, &fit(terminal, &times, time_columns));
+            out.push(format!("{} {name}  {said}  {times}", terminal.paint(GOOD, spin)));
         }
         if shown < work.len() && room > 0 {
-            out.push(look.paint(QUIET, &format!("  {} and {} more", look.dots(), work.len() - shown)));
+            out.push(terminal.paint(QUIET, &format!("  {} and {} more", terminal.dots(), work.len() - shown)));
         }
-        out.push(fit(look, &self.whole(look, now), columns));
+        out.push(fit(terminal, &self.whole(terminal, now), columns));
         out
     }
 }
@@ -216,19 +219,19 @@ const SPIN: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"
 const ASCII_SPIN: [&str; 4] = ["|", "/", "-", "\\"];
 
 /// Returns the lines of an event that stay on the screen, whatever was before. On a terminal a line stays a line.
-fn lasting(event: &Event, look: &Look) -> Vec<String> {
+fn lasting(event: &Event, terminal: &Terminal) -> Vec<String> {
     match event {
         Event::Finished { key, verb, elapsed } => {
             let key = clean(&key.to_string()).into_owned();
             let rest = format!(" {} in {}", done(*verb), duration(*elapsed));
-            let room = look.width.saturating_sub(width(look.check()) + 1 + width(&rest) + 1);
-            let key = if look.terminal { fit_end(look, &key, room) } else { key };
-            vec![format!("{} {key}{rest}", look.paint(GOOD, look.check()))]
+            let room = terminal.width.saturating_sub(width(terminal.check()) + 1 + width(&rest) + 1);
+            let key = if terminal.interactive { fit_end(terminal, &key, room) } else { key };
+            vec![format!("{} {key}{rest}", terminal.paint(GOOD, terminal.check()))]
         }
         Event::Stopping => {
             let text = "Stopping: waiting for calls in flight. Nothing new is started; operations that AWS has accepted continue there. \
                         Press Ctrl-C again to exit immediately.";
-            wrap(text, look.width).iter().map(|line| look.paint(CHANGED, line)).collect()
+            wrap(text, terminal.width).iter().map(|line| terminal.paint(CHANGED, line)).collect()
         }
         _ => Vec::new(),
     }
@@ -276,8 +279,8 @@ struct Live {
 struct Screen {
     state: State,
     painter: Painter,
-    look: Look,
-    resized: fn(Look) -> Look,
+    terminal: Terminal,
+    resized: fn(Terminal) -> Terminal,
     /// What has scrolled by since the last frame: many things end at once, and one frame shows them all.
     lasting: Vec<String>,
     ended: bool,
@@ -288,25 +291,25 @@ impl Screen {
         if self.ended {
             return;
         }
-        self.look = (self.resized)(self.look);
-        let frame = if self.state.operations == 0 { Vec::new() } else { self.state.frame(&self.look, Instant::now()) };
-        self.painter.paint(&std::mem::take(&mut self.lasting), frame, self.look.width);
+        self.terminal = (self.resized)(self.terminal);
+        let frame = if self.state.operations == 0 { Vec::new() } else { self.state.frame(&self.terminal, Instant::now()) };
+        self.painter.paint(&std::mem::take(&mut self.lasting), frame, self.terminal.width);
     }
 
     fn end(&mut self) {
         if !self.ended {
-            self.look = (self.resized)(self.look);
-            self.painter.paint(&std::mem::take(&mut self.lasting), Vec::new(), self.look.width);
-            self.painter.clear(self.look.width);
+            self.terminal = (self.resized)(self.terminal);
+            self.painter.paint(&std::mem::take(&mut self.lasting), Vec::new(), self.terminal.width);
+            self.painter.clear(self.terminal.width);
             self.ended = true;
         }
     }
 }
 
 impl Live {
-    fn new(look: Look, resized: fn(Look) -> Look, to: Box<dyn Write + Send>) -> Live {
+    fn new(terminal: Terminal, resized: fn(Terminal) -> Terminal, to: Box<dyn Write + Send>) -> Live {
         let state = State::new(Instant::now());
-        let screen = Screen { state, painter: Painter::new(to), look, resized, lasting: Vec::new(), ended: false };
+        let screen = Screen { state, painter: Painter::new(to), terminal, resized, lasting: Vec::new(), ended: false };
         let shared = Arc::new(Mutex::new(screen));
         let of = shared.clone();
         let clock = Clock::every(FRAME, move || locked(&of).draw());
@@ -318,7 +321,7 @@ impl Reporter for Live {
     fn event(&self, event: &Event) {
         let screen = &mut *locked(&self.shared);
         screen.state.learn(event, Instant::now());
-        let lines = screen.state.lasting(event, &screen.look);
+        let lines = screen.state.lasting(event, &screen.terminal);
         screen.lasting.extend(lines);
         // Whoever presses Ctrl-C wants to see that it was heard.
         if matches!(event, Event::Stopping) {
@@ -340,29 +343,29 @@ impl Drop for Live {
 
 /// A line for each event, and one every now and then while nothing happens.
 struct Log {
-    look: Look,
+    terminal: Terminal,
     shared: Arc<Mutex<(State, Box<dyn Write + Send>)>>,
     _clock: Clock,
 }
 
 impl Log {
-    fn new(look: Look, to: Box<dyn Write + Send>, heartbeat: Duration) -> Log {
+    fn new(terminal: Terminal, to: Box<dyn Write + Send>, heartbeat: Duration) -> Log {
         let shared = Arc::new(Mutex::new((State::new(Instant::now()), to)));
         let of = shared.clone();
         let clock = Clock::every(heartbeat, move || {
             let (state, to) = &mut *locked(&of);
-            write_lines(to, &still(state, &look, Instant::now()));
+            write_lines(to, &still(state, &terminal, Instant::now()));
         });
-        Log { look, shared, _clock: clock }
+        Log { terminal, shared, _clock: clock }
     }
 }
 
 /// Returns what a quiet log is waiting for.
-fn still(state: &State, look: &Look, now: Instant) -> Vec<String> {
+fn still(state: &State, terminal: &Terminal, now: Instant) -> Vec<String> {
     if state.work.is_empty() {
         return Vec::new();
     }
-    let mut out = vec![state.whole(look, now)];
+    let mut out = vec![state.whole(terminal, now)];
     let work = state.oldest();
     for ((key, verb), work) in work.iter().take(10) {
         let said = match &work.status {
@@ -375,7 +378,7 @@ fn still(state: &State, look: &Look, now: Instant) -> Vec<String> {
         out.push(format!("  {key} {}{said} ({elapsed}, usually {})", doing(*verb), roughly(work.usual)));
     }
     if work.len() > 10 {
-        out.push(format!("  {} and {} more", look.dots(), work.len() - 10));
+        out.push(format!("  {} and {} more", terminal.dots(), work.len() - 10));
     }
     out
 }
@@ -400,7 +403,7 @@ impl Reporter for Log {
             Event::Started { key, verb, usual } if *usual > LONG => {
                 vec![format!("  {} {} (usually {})", clean(&key.to_string()), doing(*verb), roughly(*usual))]
             }
-            other => state.lasting(other, &self.look),
+            other => state.lasting(other, &self.terminal),
         };
         write_lines(to, &lines);
     }
@@ -480,7 +483,7 @@ mod tests {
         events().iter().for_each(|event| state.learn(event, began));
         let mut shown = String::new();
         for columns in [60, 100, 140] {
-            let frame = state.frame(&Look::plain(columns), began + secs(190));
+            let frame = state.frame(&Terminal::plain(columns), began + secs(190));
             assert!(frame.iter().all(|line| width(line) < columns), "{frame:#?}");
             shown += &(frame.join("\n") + "\n\n");
         }
@@ -492,17 +495,17 @@ mod tests {
         }
         state.learn(&Event::Stopping, began);
         for height in 1..50 {
-            let frame = state.frame(&Look { height, ..Look::plain(80) }, began + secs(600));
+            let frame = state.frame(&Terminal { height, ..Terminal::plain(80) }, began + secs(600));
             assert!(frame.len() < height.max(2), "{height}: {frame:#?}");
         }
-        let frame = state.frame(&Look { height: 8, ..Look::plain(80) }, began + secs(600));
+        let frame = state.frame(&Terminal { height: 8, ..Terminal::plain(80) }, began + secs(600));
         insta::assert_snapshot!(shown + &frame.join("\n"));
     }
 
     #[test]
     fn a_log() {
         let to = Shared::default();
-        let log = Log::new(Look::plain(100), Box::new(to.clone()), Duration::from_millis(20));
+        let log = Log::new(Terminal::plain(100), Box::new(to.clone()), Duration::from_millis(20));
         events().iter().for_each(|event| log.event(event));
         let at_once = to.text();
         std::thread::sleep(Duration::from_millis(120));
@@ -515,7 +518,7 @@ mod tests {
         let now = Instant::now();
         let mut state = State::new(now);
         self::events().iter().for_each(|event| state.learn(event, now));
-        let heartbeat = still(&state, &Look::plain(100), now + secs(190)).join("\n");
+        let heartbeat = still(&state, &Terminal::plain(100), now + secs(190)).join("\n");
         insta::assert_snapshot!(format!("{events_only}\n{heartbeat}"));
     }
 
@@ -537,7 +540,7 @@ mod tests {
     #[test]
     fn live_lines_leave_only_what_lasts() {
         let to = Shared::default();
-        let live = Live::new(Look { terminal: true, ..Look::plain(80) }, |look| look, Box::new(to.clone()));
+        let live = Live::new(Terminal { interactive: true, ..Terminal::plain(80) }, |terminal| terminal, Box::new(to.clone()));
         events().iter().for_each(|event| live.event(event));
         std::thread::sleep(FRAME * 3);
         assert!(to.text().contains("rds.instance/main"), "{:?}", to.text());

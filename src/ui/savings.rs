@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::prices::{Decimal, Sum};
 
 use super::plan::{escaped, finish};
-use super::style::{Look, STRONG, clean, wrap};
+use super::style::{STRONG, Terminal, clean, wrap};
 
 /// An edit that saves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,25 +56,25 @@ impl Savings {
 }
 
 /// Renders them as a list: the amount and the edit, and below it what may go wrong.
-pub fn savings_text(savings: &Savings, look: &Look) -> String {
+pub fn savings_text(savings: &Savings, terminal: &Terminal) -> String {
     let amounts: Vec<String> = savings.savings.iter().map(|saving| saving.saves.money()).collect();
     let width = amounts.iter().map(String::len).max().unwrap_or_default();
     let mut out = String::new();
     for (saving, amount) in savings.savings.iter().zip(&amounts) {
         let indent = " ".repeat(width + 2);
-        for (at, line) in wrap(&clean(&saving.edit), look.width.saturating_sub(indent.len())).into_iter().enumerate() {
+        for (at, line) in wrap(&clean(&saving.edit), terminal.width.saturating_sub(indent.len())).into_iter().enumerate() {
             let before = if at == 0 { format!("{amount:>width$}  ") } else { indent.clone() };
-            out += &format!("{before}{}\n", look.paint(STRONG, &line));
+            out += &format!("{before}{}\n", terminal.paint(STRONG, &line));
         }
-        for line in wrap(saving.risk, look.width.saturating_sub(indent.len())) {
+        for line in wrap(saving.risk, terminal.width.saturating_sub(indent.len())) {
             out += &format!("{indent}{line}\n");
         }
     }
     out += if savings.savings.is_empty() { "" } else { "\n" };
-    out += &finish(wrap(&clean(&savings.all()), look.width).into_iter().map(|line| look.paint(STRONG, &line)).collect());
+    out += &finish(wrap(&clean(&savings.all()), terminal.width).into_iter().map(|line| terminal.paint(STRONG, &line)).collect());
     if !savings.savings.is_empty() {
         let more = "Each amount is of that edit alone, in a month, by list prices. `--write` writes them into the file, with `--only KEY` some of them; `stack plan` then shows what they change.";
-        out += &finish(wrap(more, look.width));
+        out += &finish(wrap(more, terminal.width));
     }
     out
 }

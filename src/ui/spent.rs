@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use crate::prices::Decimal;
 
 use super::plan::{escaped, finish};
-use super::style::{Look, STRONG, clean, wrap};
+use super::style::{STRONG, Terminal, clean, wrap};
 use super::table::table;
 
 /// A service.
@@ -113,15 +113,15 @@ impl Serialize for Spent {
 const HEADERS: [&str; 4] = ["SERVICE", "ACTUAL", "ESTIMATE", "DIFFERENCE"];
 
 /// Renders it as a table, with the sums and why they differ below.
-pub fn spent_text(spent: &Spent, look: &Look) -> String {
-    let mut out = if spent.rows.is_empty() { String::new() } else { table(look, &HEADERS, &spent.cells()) + "\n" };
+pub fn spent_text(spent: &Spent, terminal: &Terminal) -> String {
+    let mut out = if spent.rows.is_empty() { String::new() } else { table(terminal, &HEADERS, &spent.cells()) + "\n" };
     for (at, sentence) in spent.sentences().into_iter().enumerate() {
-        let lines = wrap(&clean(&sentence), look.width);
-        out += &finish(lines.into_iter().map(|line| if at == 0 { look.paint(STRONG, &line) } else { line }).collect());
+        let lines = wrap(&clean(&sentence), terminal.width);
+        out += &finish(lines.into_iter().map(|line| if at == 0 { terminal.paint(STRONG, &line) } else { line }).collect());
     }
     out += "\nWhy they differ:\n";
     for sentence in &spent.why {
-        let lines = wrap(&clean(sentence), look.width.saturating_sub(2));
+        let lines = wrap(&clean(sentence), terminal.width.saturating_sub(2));
         let lead = |at: usize| if at == 0 { "- " } else { "  " };
         out += &finish(lines.into_iter().enumerate().map(|(at, line)| format!("{}{line}", lead(at))).collect());
     }

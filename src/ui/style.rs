@@ -20,9 +20,9 @@ pub enum Color {
     Never,
 }
 
-/// What a terminal or a file can show.
+/// The terminal or file that is written to, and what it can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Terminal {
     /// Columns.
     pub width: usize,
     /// Rows, for what moves.
@@ -32,7 +32,7 @@ pub struct Look {
     /// More than ASCII may be used.
     pub unicode: bool,
     /// A person is looking, and lines may be rewritten.
-    pub terminal: bool,
+    pub interactive: bool,
 }
 
 /// Whether a log is written to standard error.
@@ -43,32 +43,32 @@ pub fn logs_to_stderr() {
     LOGGED.store(true, Ordering::Relaxed);
 }
 
-impl Look {
-    /// Returns the look of standard output.
-    pub fn stdout(color: Color) -> Look {
+impl Terminal {
+    /// Returns the terminal of standard output.
+    pub fn stdout(color: Color) -> Terminal {
         let stdout = std::io::stdout();
-        Look::of(&env, color, stdout.is_terminal(), size(&stdout))
+        Terminal::of(&env, color, stdout.is_terminal(), size(&stdout))
     }
 
-    /// Returns the look of standard error.
-    pub fn stderr(color: Color) -> Look {
+    /// Returns the terminal of standard error.
+    pub fn stderr(color: Color) -> Terminal {
         let stderr = std::io::stderr();
-        let terminal = stderr.is_terminal() && !LOGGED.load(Ordering::Relaxed);
-        Look::of(&env, color, terminal, size(&stderr))
+        let interactive = stderr.is_terminal() && !LOGGED.load(Ordering::Relaxed);
+        Terminal::of(&env, color, interactive, size(&stderr))
     }
 
-    /// Returns a look without colours and rewriting: for files and tests.
-    pub fn plain(width: usize) -> Look {
-        Look { width, height: 24, color: false, unicode: true, terminal: false }
+    /// Returns one without colours and rewriting: for files and tests.
+    pub fn plain(width: usize) -> Terminal {
+        Terminal { width, height: 24, color: false, unicode: true, interactive: false }
     }
 
-    /// Returns the same look with the size that the terminal has now.
-    pub fn resized(self) -> Look {
-        let now = Look::of(&env, Color::Never, true, size(&std::io::stderr()));
-        Look { width: now.width, height: now.height, ..self }
+    /// Returns the same terminal with the size that it has now.
+    pub fn resized(self) -> Terminal {
+        let now = Terminal::of(&env, Color::Never, true, size(&std::io::stderr()));
+        Terminal { width: now.width, height: now.height, ..self }
     }
 
-    fn of(env: &dyn Fn(&str) -> Option<String>, color: Color, terminal: bool, size: Option<(usize, usize)>) -> Look {
+    fn of(env: &dyn Fn(&str) -> Option<String>, color: Color, interactive: bool, size: Option<(usize, usize)>) -> Terminal {
         let set = |name: &str| env(name).filter(|v| !v.is_empty());
         let number = |name: &str| set(name).and_then(|v| v.parse::<usize>().ok()).filter(|n| *n > 0);
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
@@ -77,7 +77,7 @@ impl Look {
             Color::Never => false,
             Color::Auto if set("NO_COLOR").is_some() => false,
             Color::Auto if set("CLICOLOR_FORCE").is_some_and(|v| v != "0") => true,
-            Color::Auto => terminal && !dumb && set("CLICOLOR").is_none_or(|v| v != "0"),
+            Color::Auto => interactive && !dumb && set("CLICOLOR").is_none_or(|v| v != "0"),
         };
         // Most containers set no locale and show everything; only one that says otherwise is believed.
         let unicode = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| set(name)).is_none_or(|locale| {
@@ -86,7 +86,7 @@ impl Look {
         });
         let width = number("COLUMNS").or(size.map(|(width, _)| width)).unwrap_or(100).clamp(40, 200);
         let height = number("LINES").or(size.map(|(_, height)| height)).unwrap_or(24).max(2);
-        Look { width, height, color, unicode, terminal: terminal && !dumb }
+        Terminal { width, height, color, unicode, interactive: interactive && !dumb }
     }
 
     /// Returns `text` in that style, when colours may be used.
@@ -208,11 +208,11 @@ pub(crate) fn pad(text: &str, columns: usize) -> String {
 }
 
 /// Returns as much of `text`, which has no colours, as fits into `columns`.
-pub(crate) fn fit(look: &Look, text: &str, columns: usize) -> String {
+pub(crate) fn fit(terminal: &Terminal, text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
-    let dots = look.dots();
+    let dots = terminal.dots();
     let room = columns.saturating_sub(dots.width());
     let mut used = 0;
     let mut out: String = text
@@ -227,11 +227,11 @@ pub(crate) fn fit(look: &Look, text: &str, columns: usize) -> String {
 }
 
 /// Returns as much of the end of `text`, which has no colours, as fits into `columns`: of a key the name rather than the kind.
-pub(crate) fn fit_end(look: &Look, text: &str, columns: usize) -> String {
+pub(crate) fn fit_end(terminal: &Terminal, text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
-    let dots = look.dots();
+    let dots = terminal.dots();
     let room = columns.saturating_sub(dots.width());
     let mut used = 0;
     let kept = text.char_indices().rev().take_while(|(_, c)| {
@@ -339,9 +339,9 @@ pub(super) fn capital(word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn look(vars: &[(&str, &str)], color: Color, terminal: bool) -> Look {
+    fn terminal(vars: &[(&str, &str)], color: Color, interactive: bool) -> Terminal {
         let get = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
-        Look::of(&get, color, terminal, terminal.then_some((120, 50)))
+        Terminal::of(&get, color, interactive, interactive.then_some((120, 50)))
     }
 
     #[test]
@@ -354,31 +354,31 @@ mod tests {
 
     #[test]
     fn colours_follow_terminal_environment_and_flag() {
-        assert!(look(&[], Color::Auto, true).color);
-        assert!(!look(&[], Color::Auto, false).color);
-        assert!(!look(&[("NO_COLOR", "1")], Color::Auto, true).color);
-        assert!(look(&[("NO_COLOR", "")], Color::Auto, true).color);
-        assert!(look(&[("NO_COLOR", "1")], Color::Always, false).color);
-        assert!(!look(&[("TERM", "dumb")], Color::Auto, true).color);
-        assert!(!look(&[("TERM", "dumb")], Color::Auto, true).terminal);
-        assert!(!look(&[("CLICOLOR", "0")], Color::Auto, true).color);
-        assert!(look(&[("CLICOLOR_FORCE", "1")], Color::Auto, false).color);
-        assert!(!look(&[("CLICOLOR_FORCE", "1")], Color::Never, true).color);
+        assert!(terminal(&[], Color::Auto, true).color);
+        assert!(!terminal(&[], Color::Auto, false).color);
+        assert!(!terminal(&[("NO_COLOR", "1")], Color::Auto, true).color);
+        assert!(terminal(&[("NO_COLOR", "")], Color::Auto, true).color);
+        assert!(terminal(&[("NO_COLOR", "1")], Color::Always, false).color);
+        assert!(!terminal(&[("TERM", "dumb")], Color::Auto, true).color);
+        assert!(!terminal(&[("TERM", "dumb")], Color::Auto, true).interactive);
+        assert!(!terminal(&[("CLICOLOR", "0")], Color::Auto, true).color);
+        assert!(terminal(&[("CLICOLOR_FORCE", "1")], Color::Auto, false).color);
+        assert!(!terminal(&[("CLICOLOR_FORCE", "1")], Color::Never, true).color);
     }
 
     #[test]
     fn the_width_is_the_users_or_the_terminals() {
-        assert_eq!(look(&[("COLUMNS", "72")], Color::Auto, true).width, 72);
-        assert_eq!(look(&[("COLUMNS", "0")], Color::Auto, true).width, 120);
-        assert_eq!(look(&[], Color::Auto, false).width, 100);
-        assert_eq!(look(&[("COLUMNS", "9000")], Color::Auto, true).width, 200);
+        assert_eq!(terminal(&[("COLUMNS", "72")], Color::Auto, true).width, 72);
+        assert_eq!(terminal(&[("COLUMNS", "0")], Color::Auto, true).width, 120);
+        assert_eq!(terminal(&[], Color::Auto, false).width, 100);
+        assert_eq!(terminal(&[("COLUMNS", "9000")], Color::Auto, true).width, 200);
     }
 
     #[test]
     fn symbols_are_used_unless_the_locale_cannot() {
-        assert!(look(&[], Color::Auto, true).unicode);
-        assert!(look(&[("LANG", "de_DE.UTF-8")], Color::Auto, true).unicode);
-        assert!(!look(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], Color::Auto, true).unicode);
+        assert!(terminal(&[], Color::Auto, true).unicode);
+        assert!(terminal(&[("LANG", "de_DE.UTF-8")], Color::Auto, true).unicode);
+        assert!(!terminal(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], Color::Auto, true).unicode);
     }
 
     #[test]
@@ -410,13 +410,13 @@ mod tests {
 
     #[test]
     fn text_is_cut_by_what_it_takes_on_the_screen() {
-        let look = Look::plain(80);
-        assert_eq!(fit(&look, "日本語テキスト", 7), "日本語…");
-        assert_eq!(fit(&look, "short", 7), "short");
-        assert_eq!(fit_end(&look, "ec2.internet_gateway/main", 12), "…ateway/main");
-        assert_eq!(fit_end(&look, "日本語テキスト", 7), "…キスト");
-        assert_eq!(fit_end(&look, "short", 0), "");
-        assert_eq!(fit(&Look { unicode: false, ..look }, "a longer text", 8), "a lon...");
+        let terminal = Terminal::plain(80);
+        assert_eq!(fit(&terminal, "日本語テキスト", 7), "日本語…");
+        assert_eq!(fit(&terminal, "short", 7), "short");
+        assert_eq!(fit_end(&terminal, "ec2.internet_gateway/main", 12), "…ateway/main");
+        assert_eq!(fit_end(&terminal, "日本語テキスト", 7), "…キスト");
+        assert_eq!(fit_end(&terminal, "short", 0), "");
+        assert_eq!(fit(&Terminal { unicode: false, ..terminal }, "a longer text", 8), "a lon...");
         assert_eq!(wrap("app-a app-b", 8), ["app-a", "app-b"]);
     }
 

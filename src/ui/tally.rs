@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::style::Look;
+use super::style::Terminal;
 
 /// A counter on a terminal; elsewhere only the summary says how many.
 pub struct Tally {
@@ -10,9 +10,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Returns a counter for `whole` things to be `done` ("uploaded"). `look` is that of standard error.
-    pub fn new(done: &str, whole: usize, look: &Look) -> Tally {
-        let target = if look.terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    /// Returns a counter for `whole` things to be `done` ("uploaded"). `terminal` is that of standard error.
+    pub fn new(done: &str, whole: usize, terminal: &Terminal) -> Tally {
+        let target = if terminal.interactive { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(whole as u64), target);
         // A template that indicatif does not like is no reason to stop.
         if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {msg}") {

@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Paragraph, Row, Table};
 
-use super::style::Look;
+use super::style::Terminal;
 use super::table;
 
 /// What stands for a value that nobody reported.
@@ -128,15 +128,16 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, from: usize) {
 }
 
 /// Returns the same as text.
-pub fn text(screen: &Screen, look: &Look) -> String {
-    let columns = if look.width >= usize::from(WIDE) { 30 } else { 15 };
+pub fn text(screen: &Screen, terminal: &Terminal) -> String {
+    let columns = if terminal.width >= usize::from(WIDE) { 30 } else { 15 };
     let row = |at: usize| {
         let entry = &screen.entries[at];
-        let curve = curve(&entry.points, columns, entry.most, look.unicode).replace(' ', if look.unicode { "·" } else { " " });
+        let curve =
+            curve(&entry.points, columns, entry.most, terminal.unicode).replace(' ', if terminal.unicode { "·" } else { " " });
         vec![entry.part.clone(), entry.label.clone(), entry.now.clone(), curve, entry.means.clone()]
     };
     let rows: Vec<Vec<String>> = (0..screen.entries.len()).map(row).collect();
-    table::table(look, &["PART", "FIGURE", "NOW", "LAST HOUR", "WHICH IS"], &rows)
+    table::table(terminal, &["PART", "FIGURE", "NOW", "LAST HOUR", "WHICH IS"], &rows)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::prices::Sum;
 
 use super::plan::{escaped, finish};
 use super::price::SumJson;
-use super::style::{Look, STRONG, clean, wrap};
+use super::style::{STRONG, Terminal, clean, wrap};
 use super::table::{Tone, toned_table};
 
 /// The words for what was not measured.
@@ -135,12 +135,12 @@ impl Used {
 const HEADERS: [&str; 5] = ["KEY", "FILE", "MEASURED", "OVER", "FROM"];
 
 /// Renders it as a table, with what either costs below.
-pub fn usage_text(used: &Used, look: &Look) -> String {
+pub fn usage_text(used: &Used, terminal: &Terminal) -> String {
     let tone = |_: &str, cell: &str| if cell == UNKNOWN { Tone::Busy } else { Tone::Plain };
-    let mut out = toned_table(look, &HEADERS, &used.rows(), &tone) + "\n";
+    let mut out = toned_table(terminal, &HEADERS, &used.rows(), &tone) + "\n";
     for (at, sentence) in used.sentences().into_iter().enumerate() {
-        let lines = wrap(&clean(&sentence), look.width);
-        out += &finish(lines.into_iter().map(|line| if at == 0 { look.paint(STRONG, &line) } else { line }).collect());
+        let lines = wrap(&clean(&sentence), terminal.width);
+        out += &finish(lines.into_iter().map(|line| if at == 0 { terminal.paint(STRONG, &line) } else { line }).collect());
     }
     out
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::engine::{Change, Ids, Rule};
 
 use super::lines::{self, Line};
-use super::style::{BAD, GOOD, LOST, Look, QUIET, clean, width, wrap};
+use super::style::{BAD, GOOD, LOST, QUIET, Terminal, clean, width, wrap};
 use super::units;
 
 /// The most lines of one field that are shown without `--verbose`.
@@ -48,10 +48,10 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn new(look: &Look, sign: Sign, text: String) -> Row {
+    fn new(terminal: &Terminal, sign: Sign, text: String) -> Row {
         let text = match sign {
-            Sign::Added => look.paint(GOOD, &text),
-            Sign::Removed => look.paint(BAD, &text),
+            Sign::Added => terminal.paint(GOOD, &text),
+            Sign::Removed => terminal.paint(BAD, &text),
             Sign::Same | Sign::Changed => text,
         };
         Row { sign, text, nested: false }
@@ -215,10 +215,10 @@ fn settle_statement(statement: &Value) -> Value {
 }
 
 /// Returns the rows of an object's changes, in `room` columns (without the signs).
-pub(crate) fn changes(look: &Look, changes: &[&Change], room: usize, all: bool) -> Vec<Row> {
+pub(crate) fn changes(terminal: &Terminal, changes: &[&Change], room: usize, all: bool) -> Vec<Row> {
     let paths: Vec<String> = changes.iter().map(|change| clean(&change.path).into_owned()).collect();
     let column = column(&paths, room);
-    changes.iter().zip(&paths).flat_map(|(change, path)| one(look, change, path, column, room, all)).collect()
+    changes.iter().zip(&paths).flat_map(|(change, path)| one(terminal, change, path, column, room, all)).collect()
 }
 
 /// Returns where the values begin: behind the longest name that is not so long that its value stands below it.
@@ -227,7 +227,7 @@ fn column(paths: &[String], room: usize) -> usize {
     paths.iter().map(|path| width(path)).filter(|columns| *columns <= longest).max().unwrap_or(0)
 }
 
-fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all: bool) -> Vec<Row> {
+fn one(terminal: &Terminal, change: &Change, path: &str, column: usize, room: usize, all: bool) -> Vec<Row> {
     let forces = if change.forces_replacement { "   forces replacement" } else { "" };
     let sign = match (&change.before, change.after.is_some() || change.unknown.is_some()) {
         (Some(_), true) => Sign::Changed,
@@ -237,9 +237,9 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
     let head = format!("{}   ", super::style::pad(path, column));
     let line = |plain: &str, shown: String| {
         let fits = width(path) <= column && width(&head) + width(plain) + forces.len() <= room;
-        fits.then(|| vec![Row { sign, text: format!("{head}{shown}{}", look.paint(LOST, forces)), nested: false }])
+        fits.then(|| vec![Row { sign, text: format!("{head}{shown}{}", terminal.paint(LOST, forces)), nested: false }])
     };
-    let painted = |text: &str| Row::new(look, sign, text.to_owned()).text;
+    let painted = |text: &str| Row::new(terminal, sign, text.to_owned()).text;
     // What is to be, when it waits for an object that does not exist yet: by the name of that.
     let awaited = change.unknown.as_ref().map(|key| match &change.after {
         Some(Value::String(text)) if text.contains(&key.to_string()) => format!("{} (new)", clean(text)),
@@ -247,23 +247,23 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
     });
     // A change that says what changed under the name of the field.
     let under = |rows: Vec<Row>| {
-        let mut out = vec![Row { sign, text: format!("{path}{}", look.paint(LOST, forces)), nested: false }];
+        let mut out = vec![Row { sign, text: format!("{path}{}", terminal.paint(LOST, forces)), nested: false }];
         out.extend(rows.into_iter().map(|row| Row { nested: true, ..row }));
         out
     };
     let wrapped = |sign: Sign, text: &str| {
-        wrap(text, room.saturating_sub(4)).into_iter().map(move |text| Row::new(look, sign, text)).collect::<Vec<_>>()
+        wrap(text, room.saturating_sub(4)).into_iter().map(move |text| Row::new(terminal, sign, text)).collect::<Vec<_>>()
     };
 
     if change.secret {
-        let text = if sign == Sign::Changed { format!("(secret) {} (secret)", look.arrow()) } else { "(secret)".into() };
+        let text = if sign == Sign::Changed { format!("(secret) {} (secret)", terminal.arrow()) } else { "(secret)".into() };
         return line(&text, text.clone()).unwrap_or_else(|| under(wrapped(sign, &text)));
     }
     if let (Some(Value::Array(before)), Some(Value::Array(after))) = (&change.before, &change.after)
         && before.iter().chain(after).all(is_scalar)
         && (before.len() + after.len() > 0)
     {
-        let (plain, shown, rows) = set(look, before, after, room);
+        let (plain, shown, rows) = set(terminal, before, after, room);
         let names = |list: &[Value]| {
             let mut names: Vec<String> = list.iter().map(short).collect();
             names.sort();
@@ -272,12 +272,12 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
         if awaited.is_some() && names(before) == names(after) {
             // The same names for other objects.
             let before = short(&Value::Array(before.clone()));
-            let text = format!("{before} {} the new ones", look.arrow());
+            let text = format!("{before} {} the new ones", terminal.arrow());
             return line(&text, text.clone()).unwrap_or_else(|| under(wrapped(Sign::Changed, &text)));
         }
         return line(&plain, shown).unwrap_or_else(|| under(rows));
     }
-    let arrow = look.arrow();
+    let arrow = terminal.arrow();
     match (&change.before, &change.after, &awaited) {
         // The same name on both sides would say nothing.
         (Some(before), Some(after), Some(_)) if before == after => {
@@ -286,7 +286,7 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
         }
         (Some(before), _, Some(awaited)) => {
             let before = short(before);
-            let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(GOOD, awaited));
+            let shown = format!("{} {arrow} {}", terminal.paint(BAD, &before), terminal.paint(GOOD, awaited));
             line(&format!("{before} {arrow} {awaited}"), shown).unwrap_or_else(|| {
                 under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, awaited)].into_iter().flatten().collect())
             })
@@ -300,12 +300,12 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
             let (old, new) = (long(before), long(after));
             if old.len() <= 1 && new.len() <= 1 {
                 let (before, after) = both(before, after);
-                let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(GOOD, &after));
+                let shown = format!("{} {arrow} {}", terminal.paint(BAD, &before), terminal.paint(GOOD, &after));
                 return line(&format!("{before} {arrow} {after}"), shown).unwrap_or_else(|| {
                     under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, &after)].into_iter().flatten().collect())
                 });
             }
-            under(limited(look, lines::compare(&old, &new, 2), room, all))
+            under(limited(terminal, lines::compare(&old, &new, 2), room, all))
         }
         (Some(value), None, None) | (None, Some(value), None) => {
             let lines = long(value);
@@ -319,14 +319,14 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
                 }
             }
             let mark = |line| if sign == Sign::Added { Line::Added(line) } else { Line::Removed(line) };
-            under(limited(look, lines.into_iter().map(mark).collect(), room, all))
+            under(limited(terminal, lines.into_iter().map(mark).collect(), room, all))
         }
         (None, None, None) => Vec::new(),
     }
 }
 
 /// Returns what is added to a list and removed from it: on one line without and with colours, and on a line each.
-fn set(look: &Look, before: &[Value], after: &[Value], room: usize) -> (String, String, Vec<Row>) {
+fn set(terminal: &Terminal, before: &[Value], after: &[Value], room: usize) -> (String, String, Vec<Row>) {
     let rest = |from: &[Value], other: &[Value]| {
         let mut other: Vec<&Value> = other.iter().collect();
         let mut rest = Vec::new();
@@ -341,33 +341,33 @@ fn set(look: &Look, before: &[Value], after: &[Value], room: usize) -> (String, 
     let (gone, new) = (rest(before, after), rest(after, before));
     if gone.is_empty() && new.is_empty() {
         let (before, after) = both(&Value::Array(before.to_vec()), &Value::Array(after.to_vec()));
-        let text = format!("{before} {} {after}   (order)", look.arrow());
-        let rows = wrap(&text, room.saturating_sub(4)).into_iter().map(|text| Row::new(look, Sign::Same, text)).collect();
+        let text = format!("{before} {} {after}   (order)", terminal.arrow());
+        let rows = wrap(&text, room.saturating_sub(4)).into_iter().map(|text| Row::new(terminal, Sign::Same, text)).collect();
         return (text.clone(), text, rows);
     }
     let same = before.len() - gone.len();
     let mut plain: Vec<String> = gone.iter().map(|t| format!("-{t}")).chain(new.iter().map(|t| format!("+{t}"))).collect();
     let mut shown: Vec<String> = gone
         .iter()
-        .map(|t| look.paint(BAD, &format!("-{t}")))
-        .chain(new.iter().map(|t| look.paint(GOOD, &format!("+{t}"))))
+        .map(|t| terminal.paint(BAD, &format!("-{t}")))
+        .chain(new.iter().map(|t| terminal.paint(GOOD, &format!("+{t}"))))
         .collect();
     let mut rows: Vec<Row> = [(Sign::Removed, &gone), (Sign::Added, &new)]
         .into_iter()
         .flat_map(|(sign, texts)| texts.iter().map(move |text| (sign, text)))
-        .flat_map(|(sign, text)| wrap(text, room.saturating_sub(4)).into_iter().map(move |text| Row::new(look, sign, text)))
+        .flat_map(|(sign, text)| wrap(text, room.saturating_sub(4)).into_iter().map(move |text| Row::new(terminal, sign, text)))
         .collect();
     if same > 0 {
         let note = format!("({same} unchanged)");
         plain.push(note.clone());
-        shown.push(look.paint(QUIET, &note));
-        rows.push(Row::new(look, Sign::Same, look.paint(QUIET, &note)));
+        shown.push(terminal.paint(QUIET, &note));
+        rows.push(Row::new(terminal, Sign::Same, terminal.paint(QUIET, &note)));
     }
     (plain.join("  "), shown.join("  "), rows)
 }
 
 /// Returns the rows of a comparison of lines, without the end when there are too many.
-fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
+fn limited(terminal: &Terminal, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
     let room = room.saturating_sub(4);
     let shown = if all || lines.len() <= LINES + 5 { lines.len() } else { LINES };
     let left = lines.len() - shown;
@@ -379,14 +379,14 @@ fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
                 Line::Same(text) => (Sign::Same, text),
                 Line::Added(text) => (Sign::Added, text),
                 Line::Removed(text) => (Sign::Removed, text),
-                Line::Gap(_) => (Sign::Same, look.dots().to_owned()),
+                Line::Gap(_) => (Sign::Same, terminal.dots().to_owned()),
             };
-            indented(&text, room).into_iter().map(move |text| Row::new(look, sign, text))
+            indented(&text, room).into_iter().map(move |text| Row::new(terminal, sign, text))
         })
         .collect();
     if left > 0 {
-        let note = format!("{} {left} more lines (`--verbose` shows them)", look.dots());
-        rows.push(Row::new(look, Sign::Same, look.paint(QUIET, &note)));
+        let note = format!("{} {left} more lines (`--verbose` shows them)", terminal.dots());
+        rows.push(Row::new(terminal, Sign::Same, terminal.paint(QUIET, &note)));
     }
     rows
 }
@@ -403,7 +403,7 @@ fn indented(line: &str, room: usize) -> Vec<String> {
 
 /// Returns the fields of an object that is created: names and values, references by name, `secret` ones hidden.
 pub(crate) fn fields(
-    look: &Look,
+    terminal: &Terminal,
     rules: &[Rule],
     desired: &Value,
     secret: &dyn Fn(&[String]) -> bool,
@@ -429,7 +429,7 @@ pub(crate) fn fields(
             out.extend(indented(&line, room.saturating_sub(2)).into_iter().map(|line| format!("  {line}")));
         }
     }
-    out.iter().map(|line| look.paint(QUIET, line.trim_end())).collect()
+    out.iter().map(|line| terminal.paint(QUIET, line.trim_end())).collect()
 }
 
 fn collect(value: &Value, path: &mut Vec<String>, secret: &dyn Fn(&[String]) -> bool, out: &mut Vec<(String, Option<Value>)>) {
@@ -485,7 +485,7 @@ mod tests {
 
     /// What is shown of a change in so many columns.
     fn rows(change: &Change, room: usize) -> String {
-        let rows = changes(&Look::plain(room), &[change], room, false);
+        let rows = changes(&Terminal::plain(room), &[change], room, false);
         rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join("\n")
     }
 

@@ -22,7 +22,7 @@ use crate::aws::sso;
 use crate::aws::trail::{self, Change};
 use crate::config;
 use crate::engine::{self, Graph, Key, Resource, Seen};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The number of principals that IAM is asked about at a time.
 const AT_ONCE: usize = 3;
@@ -86,9 +86,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let (seen, principals, sets) = read(&session).await?;
     let rows = principals.into_iter().map(|principal| known(principal, &graph, &seen, &sets));
     let rows = chosen(rows.collect(), arguments.only.as_deref())?;
-    let look = Look::stdout(color);
+    let terminal = Terminal::stdout(color);
     if let Some(since) = arguments.since {
-        return changed(&session, &rows, &graph, since, format, &look).await;
+        return changed(&session, &rows, &graph, since, format, &terminal).await;
     }
     if rows.is_empty() {
         return Err(Stop::message(
@@ -108,15 +108,19 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Format::Json => session::json(&table::told(&rows, &questions, scope, with_mfa))?,
         Format::Markdown => table::markdown(&rows, &questions),
         Format::Text if arguments.only.is_some() => {
-            let each: Vec<String> = rows.iter().map(|row| table::one(row, &questions, &look)).collect();
+            let each: Vec<String> = rows.iter().map(|row| table::one(row, &questions, &terminal)).collect();
             each.join("\n")
         }
         Format::Text => {
-            let head = ui::about(scope, session.via.as_deref(), &look);
+            let head = ui::about(scope, session.via.as_deref(), &terminal);
             let mfa = if with_mfa { "with" } else { "without" };
             let people = format!("People are asked about as if they had signed in {mfa} MFA. {}", table::LIMITS);
-            let below = ui::note(&people, &look);
-            format!("{head}\n\n{}\n{}\n{below}", table::everyone(&rows, &questions, &look), table::legend(&questions, &look))
+            let below = ui::note(&people, &terminal);
+            format!(
+                "{head}\n\n{}\n{}\n{below}",
+                table::everyone(&rows, &questions, &terminal),
+                table::legend(&questions, &terminal)
+            )
         }
     })?;
     Ok(Exit::Ok)
@@ -205,7 +209,14 @@ struct Told<'a> {
 }
 
 /// Shows what was changed.
-async fn changed(session: &Session, rows: &[Row], graph: &Graph, since: Timestamp, format: Format, look: &Look) -> Result {
+async fn changed(
+    session: &Session,
+    rows: &[Row],
+    graph: &Graph,
+    since: Timestamp,
+    format: Format,
+    terminal: &Terminal,
+) -> Result {
     let mut names: Vec<(String, String)> = rows.iter().map(|row| (row.name(), row.principal.name.clone())).collect();
     // Users that the file has and AWS has not any more: someone may have deleted them.
     let users = graph.nodes().filter(|node| node.key.kind == "iam.user");
@@ -233,7 +244,7 @@ async fn changed(session: &Session, rows: &[Row], graph: &Graph, since: Timestam
         }
         Format::Text => {
             let row = |one: &Change| vec![one.deed.at.clone(), one.deed.by.clone(), one.deed.event.clone(), one.of.clone()];
-            ui::table(look, &["WHEN", "BY", "EVENT", "OF"], &changes.iter().map(row).collect::<Vec<_>>())
+            ui::table(terminal, &["WHEN", "BY", "EVENT", "OF"], &changes.iter().map(row).collect::<Vec<_>>())
         }
     })?;
     Ok(Exit::Ok)

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::questions::Question;
 use crate::aws::iam::simulation::{Answer, Decision, Principal, Sort};
 use crate::engine::Scope;
-use crate::ui::{self, Look, Tone};
+use crate::ui::{self, Terminal, Tone};
 
 /// The number of objects that are named where only some are allowed.
 const NAMED: usize = 3;
@@ -101,7 +101,7 @@ pub fn is_meant(row: &Row, word: &str) -> bool {
 }
 
 /// Returns the table of everyone.
-pub fn everyone(rows: &[Row], questions: &[Question], look: &Look) -> String {
+pub fn everyone(rows: &[Row], questions: &[Question], terminal: &Terminal) -> String {
     let headers: Vec<String> = questions.iter().map(|question| question.name.to_uppercase()).collect();
     let headers: Vec<&str> = std::iter::once("WHO").chain(headers.iter().map(String::as_str)).collect();
     let cells: Vec<Vec<String>> = rows
@@ -114,7 +114,7 @@ pub fn everyone(rows: &[Row], questions: &[Question], look: &Look) -> String {
         "unknown" | "depends" => Tone::Busy,
         _ => Tone::Good,
     };
-    ui::toned_table(look, &headers, &cells, &tone)
+    ui::toned_table(terminal, &headers, &cells, &tone)
 }
 
 /// Returns the actions of a question.
@@ -124,9 +124,9 @@ fn actions(question: &Question) -> String {
 }
 
 /// Returns what the words mean.
-pub fn legend(questions: &[Question], look: &Look) -> String {
+pub fn legend(questions: &[Question], terminal: &Terminal) -> String {
     let row = |question: &Question| vec![question.name.to_owned(), question.about.to_owned(), actions(question)];
-    ui::table(look, &["MAY", "MEANS", "ASKED OF IAM"], &questions.iter().map(row).collect::<Vec<_>>())
+    ui::table(terminal, &["MAY", "MEANS", "ASKED OF IAM"], &questions.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Returns everyone as a Markdown table.
@@ -179,7 +179,7 @@ fn why(question: &Question, answers: Option<&[Answer]>) -> String {
 }
 
 /// Returns the answers about one, with the reasons.
-pub fn one(row: &Row, questions: &[Question], look: &Look) -> String {
+pub fn one(row: &Row, questions: &[Question], terminal: &Terminal) -> String {
     let mut out = format!("{}\n  {}\n", row.label(), row.principal.arn);
     if let Some(origin) = &row.origin {
         out += &format!("  from `{origin}`\n");
@@ -199,7 +199,7 @@ pub fn one(row: &Row, questions: &[Question], look: &Look) -> String {
             vec![question.name.to_owned(), row.cell(at).words(), why(question, answers)]
         })
         .collect();
-    format!("{out}\n{}", ui::table(look, &["MAY", "ANSWER", "WHY"], &cells))
+    format!("{out}\n{}", ui::table(terminal, &["MAY", "ANSWER", "WHY"], &cells))
 }
 
 /// Everyone, for programs.

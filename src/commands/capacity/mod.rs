@@ -19,7 +19,7 @@ use crate::config::capacity::{CONNECTIONS, PER_USER};
 use crate::config::{self, Loaded};
 use crate::prices::{Bill, HOURS};
 use crate::ui::capacity::{Outlook, Point};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The numbers of users that are told beside the one that was asked for, in relation to it.
 const AROUND: [f64; 9] = [0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
@@ -120,7 +120,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let learned = told.learned.clone();
     let text = arguments.format == Format::Text;
     if let Some(learned) = learned.as_ref().filter(|_| text || arguments.users.is_none()) {
-        ui::out(&if text { ui::learned::learned_text(learned, &Look::stdout(color)) } else { session::json(learned)? })?;
+        ui::out(&if text { ui::learned::learned_text(learned, &Terminal::stdout(color)) } else { session::json(learned)? })?;
     }
     if let Some(users) = arguments.users {
         if text && learned.is_some() {
@@ -142,7 +142,7 @@ fn answer(loaded: &Loaded, arguments: &Arguments, users: u64, told: &Told, color
             .map_err(|error| Stop::message(format!("`{path}` cannot be written: {error}"), "name another file"))?;
     }
     ui::out(&match arguments.format {
-        Format::Text => ui::capacity::capacity_text(&outlook, &Look::stdout(color)),
+        Format::Text => ui::capacity::capacity_text(&outlook, &Terminal::stdout(color)),
         Format::Json => session::json(&outlook)?,
     })?;
     if !arguments.apply {
@@ -150,7 +150,7 @@ fn answer(loaded: &Loaded, arguments: &Arguments, users: u64, told: &Told, color
     }
     let edits = edits(loaded, &outlook.need);
     if edits.is_empty() {
-        ui::err(&ui::note("The file has all that is needed.", &Look::stderr(color)))?;
+        ui::err(&ui::note("The file has all that is needed.", &Terminal::stderr(color)))?;
     } else {
         edited::propose(&arguments.file, &edits, arguments.yes, color)?;
     }

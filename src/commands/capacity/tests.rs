@@ -45,7 +45,7 @@ fn answered(loaded: &Loaded, arguments: &Arguments, users: u64) -> Result<Outloo
 #[test]
 fn what_is_needed_is_told_with_its_price() {
     let outlook = answered(&loaded(FILE), &arguments(), 5_000).unwrap();
-    insta::assert_snapshot!("capacity-text", ui::capacity::capacity_text(&outlook, &Look::plain(110)));
+    insta::assert_snapshot!("capacity-text", ui::capacity::capacity_text(&outlook, &Terminal::plain(110)));
     insta::assert_snapshot!("capacity-svg", ui::capacity::capacity_svg(&outlook));
     // 500 requests/s at 50 are 10 tasks; with the worker they hold 110 connections.
     assert_eq!((outlook.need.services[0].needed, outlook.need.databases[0].connections), (Some(10), 110));
@@ -94,7 +94,7 @@ fn a_cache_grows_with_what_users_take_up() {
     assert_eq!((cache.now.as_str(), cache.needed.as_deref()), ("cache.t4g.micro", Some("cache.t4g.small")));
     let edits = edits(&file, &outlook.need);
     assert!(edits.iter().any(|(path, value)| path.join(".") == "caches.sessions.node" && *value == json!("cache.t4g.small")));
-    let text = ui::capacity::capacity_text(&outlook, &Look::plain(200));
+    let text = ui::capacity::capacity_text(&outlook, &Terminal::plain(200));
     for told in ["312 MiB of data, 80 % of about 256 are planned for", "8 KiB by `services.web`", "holds about 256 MiB of data"] {
         assert!(text.contains(told), "{text}");
     }

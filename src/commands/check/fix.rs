@@ -8,11 +8,11 @@ use super::findings::Checking;
 use super::loaded_again;
 use crate::config::edit;
 use crate::ui::check::{self, Checked};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Shows the edits, asks, and writes them.
 pub(super) fn fix(checking: &Checking<'_>, checked: &Checked, yes: bool, color: Color) -> Result {
-    let look = Look::stdout(color);
+    let terminal = Terminal::stdout(color);
     let mut text = checking.text.to_owned();
     let mut written = 0;
     for edit in checked.findings.iter().filter_map(|finding| finding.edit.as_ref()) {
@@ -26,14 +26,14 @@ pub(super) fn fix(checking: &Checking<'_>, checked: &Checked, yes: bool, color: 
         }
     }
     if written == 0 {
-        ui::out(&check::check_text(checked, &look))?;
+        ui::out(&check::check_text(checked, &terminal))?;
         if !checked.findings.is_empty() {
-            ui::err(&ui::note("No finding is fixed by one key of the file.", &Look::stderr(color)))?;
+            ui::err(&ui::note("No finding is fixed by one key of the file.", &Terminal::stderr(color)))?;
         }
         return Ok(if checked.findings.is_empty() { Exit::Ok } else { Exit::Changes });
     }
     let file = &checking.file.file;
-    ui::out(&check::edits_text(file, checking.text, &text, &look))?;
+    ui::out(&check::edits_text(file, checking.text, &text, &terminal))?;
     let question = format!("Write {} into `{file}`?", ui::count(written, "edit"));
     if !yes && !ui::confirm(&question)? {
         ui::err("Nothing was changed: not confirmed.\n")?;
@@ -43,6 +43,6 @@ pub(super) fn fix(checking: &Checking<'_>, checked: &Checked, yes: bool, color: 
     ui::err(&format!("Wrote {} into `{file}`; `stack plan` shows what that changes.\n", ui::count(written, "edit")))?;
     let Some(loaded) = loaded_again(checking.file, &text, checking.schema) else { return Ok(Exit::Ok) };
     let left = Checking { text: &text, live: None, ..*checking }.check(&loaded)?;
-    ui::out(&format!("\n{}", check::check_text(&left, &look)))?;
+    ui::out(&format!("\n{}", check::check_text(&left, &terminal)))?;
     Ok(if left.findings.is_empty() { Exit::Ok } else { Exit::Changes })
 }

@@ -23,7 +23,7 @@ use crate::aws::registry;
 use crate::config;
 use crate::engine::{self, plan};
 use crate::ui::check::{self, Elsewhere, Listed, Rule, Severity};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Check the stack against AWS's security controls
 ///
@@ -127,7 +127,7 @@ fn listed() -> (Vec<Listed>, Vec<Elsewhere>) {
 fn list(format: Format, color: Color) -> Result {
     let (rules, elsewhere) = listed();
     let text = match format {
-        Format::Text => check::list_text(&rules, &elsewhere, &Look::stdout(color)),
+        Format::Text => check::list_text(&rules, &elsewhere, &Terminal::stdout(color)),
         Format::Markdown => check::list_markdown(&rules, &elsewhere),
         Format::Json => session::json(&serde_json::json!({ "controls": rules, "not_checked": elsewhere }))?,
         Format::Sarif | Format::Junit => {
@@ -199,12 +199,12 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let checking =
         Checking { file, text: &text, schema: &schema, wanted, live: live.as_ref(), unasked: &unasked, verdicts: &verdicts };
     let checked = checking.check(&loaded)?;
-    let look = Look::stdout(color);
+    let terminal = Terminal::stdout(color);
     if arguments.fix {
         return fix::fix(&checking, &checked, arguments.yes, color);
     }
     ui::out(&match format {
-        Format::Text => check::check_text(&checked, &look),
+        Format::Text => check::check_text(&checked, &terminal),
         Format::Json => session::json(&checked)?,
         Format::Markdown => check::check_markdown(&checked),
         Format::Sarif => session::json(&check::check_sarif(&checked))?,
@@ -241,7 +241,7 @@ fn test(own: Option<Rules>, color: Color) -> Result {
             "write rules whose names begin with `test_` into files `*_test.rego`, beside the rules",
         ));
     }
-    let look = Look::stdout(color);
+    let terminal = Terminal::stdout(color);
     let row = |one: &Tested| {
         let word = if one.passed { "passed" } else { "failed" };
         [
@@ -252,9 +252,9 @@ fn test(own: Option<Rules>, color: Color) -> Result {
         ]
         .to_vec()
     };
-    ui::out(&ui::table(&look, &["RESULT", "TEST", "FILE", "ERROR"], &tested.iter().map(row).collect::<Vec<_>>()))?;
+    ui::out(&ui::table(&terminal, &["RESULT", "TEST", "FILE", "ERROR"], &tested.iter().map(row).collect::<Vec<_>>()))?;
     let failed = tested.iter().filter(|one| !one.passed).count();
-    ui::err(&ui::note(&format!("{} of {} failed.", failed, ui::count(tested.len(), "test")), &look))?;
+    ui::err(&ui::note(&format!("{} of {} failed.", failed, ui::count(tested.len(), "test")), &terminal))?;
     Ok(if failed == 0 { Exit::Ok } else { Exit::Changes })
 }
 

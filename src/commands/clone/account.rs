@@ -13,7 +13,7 @@ use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::Stack;
 use crate::engine::{Plan, Scope};
-use crate::ui::{self, Look};
+use crate::ui::{self, Terminal};
 
 /// A role of the account that the copy is made in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub fn planned(plan: &Plan, stack: &Stack, asked: Asked<'_>, to: &str) -> Vec<(S
 
 /// Takes the snapshots and shares them, when that is agreed to; returns whether it is. What an attempt before left is deleted: no file
 /// names it.
-pub async fn share(source: &Session, copy: &Session, shared: &[Shared], yes: bool, look: &Look) -> Result<bool> {
+pub async fn share(source: &Session, copy: &Session, shared: &[Shared], yes: bool, terminal: &Terminal) -> Result<bool> {
     if shared.is_empty() {
         return Ok(true);
     }
@@ -127,9 +127,9 @@ pub async fn share(source: &Session, copy: &Session, shared: &[Shared], yes: boo
     }
     source.hear(passing::delete_for(&source.cx, &copy.cx.scope)).await.map_err(Stop::midway)?;
     let words = format!("Taking {snapshots}, shared with the account {account} until the copy is complete.");
-    ui::err(&ui::note(&words, look))?;
+    ui::err(&ui::note(&words, terminal))?;
     let each = shared.iter().map(|one| {
-        complete(source, look, &one.instance, async || {
+        complete(source, terminal, &one.instance, async || {
             passing::share(&source.cx, one, &copy.cx.scope).await.map(|state| (state, Some(())))
         })
     });
@@ -151,13 +151,13 @@ pub async fn take_back(source: &Session, copy: &Scope) -> Result<()> {
 }
 
 /// Says what stays where a copy in another account is not complete.
-pub fn tell_shared(copy: &Scope, look: &Look) -> Result<()> {
+pub fn tell_shared(copy: &Scope, terminal: &Terminal) -> Result<()> {
     let Scope { stack, env, account, region, .. } = copy;
     let words = format!(
         "The snapshots stay shared with the account {account} until the same command takes others or completes the copy, or `stack frozen \
          prune {stack}/{env}/{account}/{region}` deletes them."
     );
-    Ok(ui::err(&ui::note(&words, look))?)
+    Ok(ui::err(&ui::note(&words, terminal))?)
 }
 
 #[cfg(test)]

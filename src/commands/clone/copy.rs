@@ -10,7 +10,7 @@ use crate::commands::task;
 use crate::config::Loaded;
 use crate::config::clone::Sanitize;
 use crate::engine::{Pause, Plan, Snapshot};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// The copy: its file, and the connection to it.
 pub struct Copy<'a> {
@@ -73,10 +73,10 @@ impl Copy<'_> {
             // What was made harmless, or deleted for that, is not brought again.
             Some(Brought { objects, .. }) if sanitized && !is_unready && objects.iter().any(|one| *one != Objects::None) => {
                 let words = "No objects were copied: the data of this environment was made harmless before.";
-                ui::err(&ui::note(words, &Look::stderr(self.color)))?;
+                ui::err(&ui::note(words, &Terminal::stderr(self.color)))?;
             }
             Some(Brought { source, objects }) => {
-                objects::bring(source, (session, &snapshot), objects, sanitized, &Look::stderr(self.color))
+                objects::bring(source, (session, &snapshot), objects, sanitized, &Terminal::stderr(self.color))
                     .await
                     .map_err(Stop::midway)?;
             }
@@ -104,7 +104,7 @@ impl Copy<'_> {
         let change = self.session.pricing.change(&plan);
         let view = ui::View {
             price: Some(&change),
-            look: Look::stderr(self.color),
+            terminal: Terminal::stderr(self.color),
             file: &self.file.file,
             verbose: self.verbose,
             consent: &agreed,
@@ -116,7 +116,7 @@ impl Copy<'_> {
 
     /// Makes the data harmless.
     async fn sanitized(&self, sanitize: &Sanitize) -> Result<()> {
-        ui::err(&ui::note("The data is made harmless before any service starts.", &Look::stderr(self.color)))?;
+        ui::err(&ui::note("The data is made harmless before any service starts.", &Terminal::stderr(self.color)))?;
         let job = task::Job {
             service: sanitize.service.as_str(),
             words: &sanitize.command,

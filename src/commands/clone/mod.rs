@@ -22,7 +22,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Account, Loaded, environment, joined};
 use crate::engine::isolation::{self, Isolation};
 use crate::engine::{Scope, Snapshot};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// Create a copy of an environment as it runs now
 ///
@@ -100,7 +100,7 @@ pub(super) struct Source {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let to = environment::short(&arguments.to);
     let name = named(&arguments, &to)?;
     check_time(&arguments)?;
@@ -109,18 +109,18 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let aws = arguments.applying.aws.in_its_region();
     let source = Source::open(&file(&arguments.from), &aws, color).await?;
     if to != arguments.to {
-        ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
+        ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &terminal))?;
     }
     account::check(arguments.asked(), &source.loaded.stack, &source.session.cx.scope.account)?;
     objects::check(&source.session, &arguments.objects).await?;
     let of_copy = file(&to);
     let known = Path::new(&name).is_file();
     let (text, new, shared) = if known {
-        ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
+        ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &terminal))?;
         (stack_file::read_stack(&of_copy)?, None, Vec::new())
     } else {
         let composed = source.compose(&arguments, &to).await?;
-        tell(&composed, &arguments, &look)?;
+        tell(&composed, &arguments, &terminal)?;
         let text = joined::joined(&stack_file::read_alone(&arguments.file)?, &to, &name, &composed.text);
         (text, Some(composed.text), composed.snapshots)
     };
@@ -128,7 +128,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     compose::check_shared(&loaded.stack)?;
     objects::check_harmless(&arguments.objects, &loaded)?;
     check_region(&loaded, arguments.applying.aws.region.as_deref(), &name)?;
-    tell_elsewhere(&source.session.cx.scope, &loaded, &look)?;
+    tell_elsewhere(&source.session.cx.scope, &loaded, &terminal)?;
     let home = &source.session.cx.scope;
     let session = Session::of(&loaded, &account::of_copy(&aws, arguments.account_role.as_ref(), &home.region), color).await?;
     let (verbose, file) = (arguments.applying.verbose, &of_copy);
@@ -146,21 +146,21 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     }
     let of_copy = &copy.session.cx.scope;
     let is_near = of_copy.account == home.account;
-    if !account::share(&source.session, &copy.session, &shared, consent.yes, &look).await? {
+    if !account::share(&source.session, &copy.session, &shared, consent.yes, &terminal).await? {
         return Ok(Exit::Refused as u8);
     }
     if let Some(new) = &new {
-        write(&name, new, &look)?;
+        write(&name, new, &terminal)?;
     }
     let brought = Brought { source: &source.session, objects: &arguments.objects };
     let made = copy.bring_up(consent, is_near.then_some(&brought)).await;
     if !is_near && !matches!(made, Ok((_, Some(_)))) && loaded.stack.databases.values().any(|database| database.begin.is_some()) {
-        account::tell_shared(of_copy, &look)?;
+        account::tell_shared(of_copy, &terminal)?;
     }
     let (exit, snapshot) = match made {
         Err(stop) if new.is_some() && stop.exit() as u8 == Exit::Refused as u8 => {
             // The corrected command would go on with it.
-            unwritten(&name, &look)?;
+            unwritten(&name, &terminal)?;
             return Err(stop);
         }
         made => made?,
@@ -169,7 +169,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     if !is_near {
         if arguments.objects.iter().any(|one| *one != Objects::None) {
             let words = "Not copied: the objects of buckets, because the copy is in another account.";
-            ui::err(&ui::note(words, &look))?;
+            ui::err(&ui::note(words, &terminal))?;
         }
         account::take_back(&source.session, of_copy).await?;
     }
@@ -178,10 +178,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
 }
 
 /// Removes the file of a copy of which nothing was made.
-fn unwritten(name: &str, look: &Look) -> Result<()> {
+fn unwritten(name: &str, terminal: &Terminal) -> Result<()> {
     let failed = |e| Stop::message(format!("`{name}` cannot be removed: {e}"), "remove it, or edit it");
     std::fs::remove_file(name).map_err(failed)?;
-    Ok(ui::err(&ui::note(&format!("`{name}` is removed again, because nothing was made of it."), look))?)
+    Ok(ui::err(&ui::note(&format!("`{name}` is removed again, because nothing was made of it."), terminal))?)
 }
 
 /// Reads a time.
@@ -213,8 +213,8 @@ pub(super) fn check_region(loaded: &Loaded, region: Option<&str>, name: &str) ->
 }
 
 /// Says what the file of the copy names in the source's region or account, where the copy is in another one.
-fn tell_elsewhere(from: &Scope, loaded: &Loaded, look: &Look) -> Result<()> {
-    tell_region(&from.region, loaded, look)?;
+fn tell_elsewhere(from: &Scope, loaded: &Loaded, terminal: &Terminal) -> Result<()> {
+    tell_region(&from.region, loaded, terminal)?;
     let account = loaded.stack.account.as_ref().map(Account::as_str);
     if account.is_none_or(|account| account == from.account) {
         return Ok(());
@@ -222,28 +222,28 @@ fn tell_elsewhere(from: &Scope, loaded: &Loaded, look: &Look) -> Result<()> {
     for (path, text) in compose::texts(&loaded.tree(), &|text| text.contains(&from.account)) {
         ui::err(&ui::note(
             &format!("`{path}` is in the account {}, which must let the copy's use it: {text}", from.account),
-            look,
+            terminal,
         ))?;
     }
     Ok(())
 }
 
 /// Says what the file of the copy names in the source's region, where the copy is in another one.
-pub(super) fn tell_region(from: &str, loaded: &Loaded, look: &Look) -> Result<()> {
+pub(super) fn tell_region(from: &str, loaded: &Loaded, terminal: &Terminal) -> Result<()> {
     if from == loaded.stack.region {
         return Ok(());
     }
     for (path, text) in compose::texts(&loaded.tree(), &|text| text.contains(from)) {
-        ui::err(&ui::note(&format!("`{path}` names {from}, and stays so in the copy: {text}"), look))?;
+        ui::err(&ui::note(&format!("`{path}` names {from}, and stays so in the copy: {text}"), terminal))?;
     }
     Ok(())
 }
 
 /// Writes the file with the copy.
-pub(super) fn write(name: &str, text: &str, look: &Look) -> Result<()> {
+pub(super) fn write(name: &str, text: &str, terminal: &Terminal) -> Result<()> {
     let failed = |e| Stop::message(format!("`{name}` cannot be written: {e}"), "check the folder");
     std::fs::write(name, text).map_err(failed)?;
-    Ok(ui::err(&ui::note(&format!("The copy is described in `{name}`."), look))?)
+    Ok(ui::err(&ui::note(&format!("The copy is described in `{name}`."), terminal))?)
 }
 
 /// Returns the name of the file with the copy.
@@ -313,17 +313,17 @@ impl Source {
 }
 
 /// Says what the copy does not have in common with what runs, and what takes longest.
-fn tell(composed: &Composed, arguments: &Arguments, look: &Look) -> Result<()> {
+fn tell(composed: &Composed, arguments: &Arguments, terminal: &Terminal) -> Result<()> {
     for left in &composed.left {
-        ui::err(&ui::note(&format!("Not copied: {left}."), look))?;
+        ui::err(&ui::note(&format!("Not copied: {left}."), terminal))?;
     }
     for shared in &composed.shared {
-        ui::err(&ui::note(&format!("`{shared}` is the secret that `{}` uses, too.", arguments.from), look))?;
+        ui::err(&ui::note(&format!("`{shared}` is the secret that `{}` uses, too.", arguments.from), terminal))?;
     }
     if let (Some((database, gib)), false) = (&composed.largest, arguments.data == Data::None) {
         ui::err(&ui::note(
             &format!("The largest database, `{database}` with {gib} GiB, decides how long the copy takes."),
-            look,
+            terminal,
         ))?;
     }
     Ok(())
@@ -332,17 +332,17 @@ fn tell(composed: &Composed, arguments: &Arguments, look: &Look) -> Result<()> {
 /// Checks that nothing in the copy points at what it was copied from, and says what was checked.
 fn isolated(source: &Source, of_source: &Snapshot, of_copy: (&Scope, &Snapshot), color: Color) -> Result<u8> {
     let keep = &source.loaded.stack.clone.keep;
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     let scope = &source.session.cx.scope;
     let Isolation { objects, names, leaks } = isolation::check((scope, of_source), of_copy, keep);
     let from = format!("`{}/{}`", scope.stack, scope.env);
     let searched = format!("{} were searched for {} of {from}", ui::count(objects, "object"), ui::count(names, "identifier"));
     if leaks.is_empty() {
-        ui::err(&ui::note(&format!("Isolated: {searched}, and none was found."), &look))?;
+        ui::err(&ui::note(&format!("Isolated: {searched}, and none was found."), &terminal))?;
         return Ok(Exit::Ok as u8);
     }
     for leak in &leaks {
-        ui::err(&ui::note(&format!("`{}` points at `{}` of {from}: {}", leak.key, leak.of, leak.by), &look))?;
+        ui::err(&ui::note(&format!("`{}` points at `{}` of {from}: {}", leak.key, leak.of, leak.by), &terminal))?;
     }
     Err(Stop::message(
         format!("the copy is not isolated: {searched}, and {} point at it", ui::count(leaks.len(), "text")),

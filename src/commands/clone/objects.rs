@@ -12,7 +12,7 @@ use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::Loaded;
 use crate::engine::{Error, Seen, Snapshot};
-use crate::ui::{self, Look, Tally};
+use crate::ui::{self, Tally, Terminal};
 
 /// The kind of buckets.
 const BUCKET: &str = "s3.bucket";
@@ -119,7 +119,7 @@ pub async fn bring(
     (copy, of_copy): (&Session, &Snapshot),
     wanted: &[Objects],
     sanitized: bool,
-    look: &Look,
+    terminal: &Terminal,
 ) -> Result<()> {
     if wanted.iter().all(|one| *one == Objects::None) {
         return Ok(());
@@ -129,29 +129,35 @@ pub async fn bring(
         for prefix in wanted.iter().filter_map(|one| one.prefix(theirs)) {
             let Some(ours) = to.iter().find(|ours| ours.name == theirs.name) else {
                 let words = format!("Not copied: the objects of `{}`, because the copy has no such bucket.", theirs.name);
-                ui::err(&ui::note(&words, look))?;
+                ui::err(&ui::note(&words, terminal))?;
                 continue;
             };
             if sanitized && ours.is_versioned && theirs.section != STATIC {
                 let words =
                     "keeps old versions: what the sanitizer overwrites or deletes can be read there until those are deleted.";
-                ui::err(&ui::note(&format!("`{}` {words}", ours.name), look))?;
+                ui::err(&ui::note(&format!("`{}` {words}", ours.name), terminal))?;
             }
-            one(source, copy, (theirs, ours), prefix, look).await?;
+            one(source, copy, (theirs, ours), prefix, terminal).await?;
         }
     }
     Ok(())
 }
 
 /// Copies the objects of one bucket.
-async fn one(source: &Session, copy: &Session, (theirs, ours): (&Bucket, &Bucket), prefix: &str, look: &Look) -> Result<()> {
+async fn one(
+    source: &Session,
+    copy: &Session,
+    (theirs, ours): (&Bucket, &Bucket),
+    prefix: &str,
+    terminal: &Terminal,
+) -> Result<()> {
     let (cx, name) = (&copy.cx, &theirs.name);
     let all = source.hear(objects::list(&source.cx, &theirs.id, prefix)).await?;
     let there = copy.hear(objects::list(cx, &ours.id, prefix)).await?;
     if all.is_empty() && !prefix.is_empty() {
-        ui::err(&ui::note(&format!("Not copied: `{name}` has no object below `{prefix}`."), look))?;
+        ui::err(&ui::note(&format!("Not copied: `{name}` has no object below `{prefix}`."), terminal))?;
     }
-    let not = |key: &str, why: &str| ui::err(&ui::note(&format!("Not copied: `{key}` of `{name}`: {why}."), look));
+    let not = |key: &str, why: &str| ui::err(&ui::note(&format!("Not copied: `{key}` of `{name}`: {why}."), terminal));
     let mut todo = Vec::new();
     for (key, listed) in all.iter().filter(|(key, _)| !there.contains_key(*key)) {
         match listed {
@@ -162,14 +168,14 @@ async fn one(source: &Session, copy: &Session, (theirs, ours): (&Bucket, &Bucket
     if todo.is_empty() {
         return Ok(());
     }
-    let tally = &Tally::new("copied", todo.len(), look);
+    let tally = &Tally::new("copied", todo.len(), terminal);
     let copies = stream::iter(&todo).map(|(key, size)| async move {
         let copied = copies::copy(cx, (&theirs.id, &ours.id), key, *size).await?;
         tally.one();
         Ok::<_, Error>((*key, copied))
     });
     let patience = Patience { of: "S3", speak: Duration::from_secs(4), end: Duration::MAX };
-    let done = patience.hear(&cx.reach, look, copies.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>()).await;
+    let done = patience.hear(&cx.reach, terminal, copies.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>()).await;
     let done = done.map_err(|stop| stop.midway().hint("what was copied stays; the same command continues from here"))?;
     for (key, _) in done.iter().filter(|(_, copied)| *copied == Copied::Archived) {
         not(key, ARCHIVED)?;
@@ -177,7 +183,7 @@ async fn one(source: &Session, copy: &Session, (theirs, ours): (&Bucket, &Bucket
     let made = done.iter().filter(|(_, copied)| *copied == Copied::Done).count();
     let known = all.keys().filter(|key| there.contains_key(*key)).count();
     let before = if known > 0 { format!("; it had {known} of them") } else { String::new() };
-    Ok(ui::err(&ui::note(&format!("Copied: {} of `{name}`{before}.", ui::count(made, "object")), look))?)
+    Ok(ui::err(&ui::note(&format!("Copied: {} of `{name}`{before}.", ui::count(made, "object")), terminal))?)
 }
 
 #[cfg(test)]

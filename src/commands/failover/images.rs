@@ -91,7 +91,7 @@ pub async fn copy(session: &Session, home: &Stack, moved: &mut Moved, behind: &[
         // A part of a layer takes as long as the line needs for it.
         let patience = Patience { of: "ECR", speak: Duration::from_mins(1), end: Duration::MAX };
         let copy = ecr::copy::copy(cx, image, &repository, id.image_tag());
-        patience.hear(&cx.reach, &session.look, copy).await.map_err(Stop::midway)?;
+        patience.hear(&cx.reach, &session.terminal, copy).await.map_err(Stop::midway)?;
         service.image = there;
         moved.elsewhere.retain(|(one, _)| *one != path(name.as_str()));
         moved.images.push(path(name.as_str()));

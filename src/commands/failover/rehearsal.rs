@@ -15,7 +15,7 @@ use crate::commands::session::Session;
 use crate::commands::stack_file;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::{Loaded, environment, joined};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// How long one is wanted that nobody destroys.
 const TTL: &str = "1d";
@@ -140,7 +140,7 @@ pub async fn run(wanted: &Wanted<'_>, applying: &Applying, color: Color) -> Resu
         }
     };
     if !applying.consent.json {
-        ui::out(&shown(&beginnings, took.as_ref(), gone, &Look::stdout(color)))?;
+        ui::out(&shown(&beginnings, took.as_ref(), gone, &Terminal::stdout(color)))?;
     }
     Ok(Exit::Ok)
 }
@@ -173,7 +173,7 @@ async fn destroy(session: &Session, file: &StackFile, env: &str, color: Color) -
 }
 
 /// Returns the figures.
-fn shown(beginnings: &[Beginning], took: Option<&Took>, gone: Option<Duration>, look: &Look) -> String {
+fn shown(beginnings: &[Beginning], took: Option<&Took>, gone: Option<Duration>, terminal: &Terminal) -> String {
     let lost = |one: &Beginning| {
         vec![format!("lost of databases.{}", one.database), lasting(one.age), format!("written after {}", one.at)]
     };
@@ -187,7 +187,7 @@ fn shown(beginnings: &[Beginning], took: Option<&Took>, gone: Option<Duration>, 
         rows.push(vec!["in all".to_owned(), time(took.seconds), "until everything served".to_owned()]);
     }
     rows.extend(gone.map(|gone| vec!["destroyed".to_owned(), lasting(gone), "after that, without final snapshots".to_owned()]));
-    ui::table(look, &["FIGURE", "TIME", ""], &rows)
+    ui::table(terminal, &["FIGURE", "TIME", ""], &rows)
 }
 
 #[cfg(test)]

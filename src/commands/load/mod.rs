@@ -30,7 +30,7 @@ use crate::engine::Snapshot;
 use crate::load::result::rate_text;
 use crate::load::{End, Goal, Limit, Run, Scenario, Schedule, Search, Step, Verdict};
 use crate::ui::load::{Head, Watcher};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// How often a rate must break the goal to count as broken: what else happens on a network happens once.
 const TRIES: u32 = 2;
@@ -153,8 +153,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let connections = usize::from(arguments.connections);
     let timeout = length(arguments.timeout).max(Duration::from_secs(1));
     let sender = Arc::new(Sender::new(&target, scenario, connections, timeout, arguments.connect_to)?);
-    let look = Look::stderr(color);
-    ui::err(&ui::load_ahead(&ahead(&arguments, &target, &environment, &loaded), &look))?;
+    let terminal = Terminal::stderr(color);
+    ui::err(&ui::load_ahead(&ahead(&arguments, &target, &environment, &loaded), &terminal))?;
     if !consented(&arguments, &environment, loaded.stack.production)? {
         ui::err("Nothing was sent: not confirmed.\n")?;
         return Ok(Exit::Refused);
@@ -163,7 +163,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let figures = all.iter().filter(|figure| figure.tells_load()).filter_map(|figure| figure.resolved(&ids)).collect();
     let (snapshot, session) = (&snapshot, &session);
     let test = Test { arguments: &arguments, target: &target, environment: &environment, snapshot, session, figures };
-    let run = test.run(&sender, look).await;
+    let run = test.run(&sender, terminal).await;
     // Whoever has listened to a signal once has it from then on: what follows ends at once.
     tokio::spawn(listen(watch::Sender::new(true), || {}));
     if let Some(path) = &arguments.svg {
@@ -172,7 +172,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if let Some(path) = &arguments.html {
         write(path, &ui::load_html(&run))?;
     }
-    ui::out(&if arguments.json { session::json(&run)? } else { ui::load_text(&run, &Look::stdout(color)) })?;
+    ui::out(&if arguments.json { session::json(&run)? } else { ui::load_text(&run, &Terminal::stdout(color)) })?;
     if arguments.save {
         save(&file, &run, &loaded, arguments.yes, color)?;
     }
@@ -202,7 +202,7 @@ fn save(file: &StackFile, run: &Run, loaded: &Loaded, yes: bool, color: Color) -
     };
     if run.end == End::Highest || run.end == End::Bound || run.breaks.is_none() {
         let note = "The limit was not reached: a task carries at least that.";
-        ui::err(&ui::note(note, &Look::stderr(color)))?;
+        ui::err(&ui::note(note, &Terminal::stderr(color)))?;
     }
     let at = |key: &str| vec!["capacity".to_owned(), service.clone(), key.to_owned()];
     let day = run.began.get(..10).unwrap_or_default();
@@ -216,7 +216,7 @@ fn save(file: &StackFile, run: &Run, loaded: &Loaded, yes: bool, color: Color) -
         let text = format!(
             "With {per_user} requests/s of each user (`capacity.{service}.requests_per_user`), a task carries {users:.0} users."
         );
-        ui::err(&ui::note(&text, &Look::stderr(color)))?;
+        ui::err(&ui::note(&text, &Terminal::stderr(color)))?;
     }
     Ok(())
 }
@@ -292,12 +292,12 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
-    async fn run(&self, sender: &Arc<Sender>, look: Look) -> Run {
+    async fn run(&self, sender: &Arc<Sender>, terminal: Terminal) -> Run {
         let arguments = self.arguments;
         let figures = Figures::begin(self.session.cx.clone(), self.figures.clone()).await;
         let goal = &arguments.goal;
         let first = goal.latencies.first().map(|(percentile, most)| (percentile.to_string(), most.as_secs_f64() * 1000.0));
-        let watcher = Watcher::new(Head { url: self.target.to_string(), goal: goal.to_string(), first }, look);
+        let watcher = Watcher::new(Head { url: self.target.to_string(), goal: goal.to_string(), first }, terminal);
         let (stop, stopped) = watch::channel(false);
         let signals = tokio::spawn(listen(stop.clone(), Watcher::leave));
         let wall = SystemTime::now();

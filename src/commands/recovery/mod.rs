@@ -24,7 +24,7 @@ use crate::commands::stop::{Exit, Result};
 use crate::config::recovery::Recovery;
 use crate::config::{Loaded, Stack};
 use crate::engine::{Action, Resource};
-use crate::ui::{self, Color, Look, Tone};
+use crate::ui::{self, Color, Terminal, Tone};
 
 /// The second region.
 #[derive(Debug, Subcommand)]
@@ -107,7 +107,7 @@ pub async fn run(command: Command, color: Color) -> Result {
     let recovery = moved::section(&loaded)?.clone();
     let measured = measure(&loaded, &recovery, &aws, color).await?;
     let holds = measured.holds;
-    ui::out(&if json { session::json(&measured)? } else { text(&measured, &loaded.stack.region, &Look::stdout(color)) })?;
+    ui::out(&if json { session::json(&measured)? } else { text(&measured, &loaded.stack.region, &Terminal::stdout(color)) })?;
     Ok(if holds { Exit::Ok } else { Exit::Changes })
 }
 
@@ -241,7 +241,7 @@ async fn findings(session: &Session, moved: &mut Moved, copies: &[Copies]) -> Re
     Ok(out)
 }
 
-fn text(measured: &Measured, home: &str, look: &Look) -> String {
+fn text(measured: &Measured, home: &str, terminal: &Terminal) -> String {
     let time = |seconds: u64| lasting(Duration::from_secs(seconds));
     let mut out = format!("From {home} to {}, mode `{}`.\n", measured.region, measured.mode);
     let row = |one: &Database| {
@@ -263,7 +263,7 @@ fn text(measured: &Measured, home: &str, look: &Look) -> String {
         let rows: Vec<Vec<String>> = measured.databases.iter().map(row).collect();
         let last = format!("\nWhat may be lost (`rpo`): {}\n", time(measured.rpo_seconds));
         out.push_str(&last);
-        out.push_str(&ui::toned_table(look, &["DATABASE", "NEWEST BACKUP", "AGE", "SIZE", "RPO"], &rows, &tone));
+        out.push_str(&ui::toned_table(terminal, &["DATABASE", "NEWEST BACKUP", "AGE", "SIZE", "RPO"], &rows, &tone));
     }
     out.push_str(&format!("\nHow long it may take (`rto`): {}\n", time(measured.rto_seconds)));
     match (&measured.last, measured.rto_holds) {
@@ -281,7 +281,7 @@ fn text(measured: &Measured, home: &str, look: &Look) -> String {
         };
         let rows: Vec<Vec<String>> = measured.findings.iter().map(row).collect();
         out.push('\n');
-        out.push_str(&ui::table(look, &["", "WHAT A FAILOVER WOULD MEET"], &rows));
+        out.push_str(&ui::table(terminal, &["", "WHAT A FAILOVER WOULD MEET"], &rows));
     }
     out
 }

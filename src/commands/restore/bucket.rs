@@ -17,7 +17,7 @@ use crate::commands::session::{self, Session};
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::Loaded;
 use crate::engine::Error;
-use crate::ui::{self, Color, Look, Tally};
+use crate::ui::{self, Color, Tally, Terminal};
 
 /// The kind of buckets.
 const BUCKET: &str = "s3.bucket";
@@ -67,7 +67,7 @@ pub async fn restore(
     color: Color,
 ) -> Result {
     let session = Session::of(loaded, &applying.aws, color).await?;
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     if order.at > jiff::Timestamp::now() {
         return Err(Stop::refused(format!("nothing was changed: {} is not over yet", order.at), "give a time in the past"));
     }
@@ -81,7 +81,7 @@ pub async fn restore(
     if applying.consent.json {
         ui::out(&session::json(&counted)?)?;
     }
-    ui::err(&words(&counted, &look))?;
+    ui::err(&words(&counted, &terminal))?;
     if only_plan || counted.copied + if counted.hidden { counted.newer } else { 0 } == 0 {
         return Ok(Exit::Ok);
     }
@@ -93,7 +93,7 @@ pub async fn restore(
     let result = async {
         // Somebody may have turned it off since.
         keeps_versions(&session, &bucket).await?;
-        carry_out(&session, &bucket, &todo, order, &look).await
+        carry_out(&session, &bucket, &todo, order, &terminal).await
     }
     .await;
     lease.release().await;
@@ -176,7 +176,7 @@ fn counted(todo: &[Todo], bucket: &str, order: &Order<'_>) -> Counted {
     }
 }
 
-fn words(of: &Counted, look: &Look) -> String {
+fn words(of: &Counted, terminal: &Terminal) -> String {
     let Counted { bucket, at, copied, bytes, kept, newer, hidden, archived } = of;
     let objects = |count: usize| ui::count(count, "object");
     let mut lines = vec![
@@ -196,22 +196,22 @@ fn words(of: &Counted, look: &Look) -> String {
         lines.extend(archived.iter().take(NAMED).map(|key| format!("    {key}")));
     }
     lines.push("  No version is deleted.".to_owned());
-    lines.iter().map(|line| ui::note(line, look)).collect()
+    lines.iter().map(|line| ui::note(line, terminal)).collect()
 }
 
-async fn carry_out(session: &Session, bucket: &str, todo: &[Todo], order: &Order<'_>, look: &Look) -> Result {
+async fn carry_out(session: &Session, bucket: &str, todo: &[Todo], order: &Order<'_>, terminal: &Terminal) -> Result {
     let cx = &session.cx;
     let copied = |one: &Todo| if let Deed::Copy(of) = &one.deed { (!of.archived).then(|| of.clone()) } else { None };
     let copies: Vec<(&str, Kept)> = todo.iter().filter_map(|one| Some((one.key.as_str(), copied(one)?))).collect();
     let next = "what was restored stays; the same command continues from here";
-    let tally = &Tally::new("restored", copies.len(), look);
+    let tally = &Tally::new("restored", copies.len(), terminal);
     let all = stream::iter(&copies).map(|(key, of)| async move {
         let done = copies::copy_version(cx, bucket, key, (&of.version, of.size)).await?;
         tally.one();
         Ok::<_, Error>((*key, done))
     });
     let patience = Patience { of: "S3", speak: Duration::from_secs(4), end: Duration::MAX };
-    let done = patience.hear(&cx.reach, look, all.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>()).await;
+    let done = patience.hear(&cx.reach, terminal, all.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>()).await;
     let done = done.map_err(|stop| stop.midway().hint(next))?;
     for (key, what) in &done {
         match what {

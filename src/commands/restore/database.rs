@@ -20,7 +20,7 @@ use crate::commands::stop::{Exit, Interrupted, Result, Stop};
 use crate::config::Loaded;
 use crate::engine::tags::{TAG_BESIDE, TAG_KEY};
 use crate::engine::{self, Effect, Error, Graph, Impact, Item, Key, Node, Plan, Readiness, Resource, Snapshot};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Terminal};
 
 /// How often a database that is renamed is looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -227,7 +227,7 @@ impl<'a> One<'a> {
         let change = self.session.pricing.change(plan);
         let view = ui::View {
             price: Some(&change),
-            look: Look::stderr(self.color),
+            terminal: Terminal::stderr(self.color),
             file: &self.file.file,
             verbose: self.applying.verbose,
             consent: agreed,
@@ -254,7 +254,7 @@ impl<'a> One<'a> {
             self.session.say("Its settings are those of the one that runs.")?;
         } else {
             let now = main.live["id"].as_str().unwrap_or_default();
-            ui::err(&ui::table(&Look::stderr(self.color), &["FIELD", now, id], &rows))?;
+            ui::err(&ui::table(&Terminal::stderr(self.color), &["FIELD", now, id], &rows))?;
         }
         let typed = self.file.typed();
         self.session
@@ -397,7 +397,7 @@ impl<'a> One<'a> {
             Err(_) => Ending::Partly,
         };
         if let Err(e) = session.kept(history::end(&store, &record)).await {
-            ui::err(&e.show(&Look::stderr(self.color)))?;
+            ui::err(&e.show(&Terminal::stderr(self.color)))?;
         }
         result
     }

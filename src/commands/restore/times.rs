@@ -7,7 +7,7 @@ use crate::aws::rds::switch::{self, Beside};
 use crate::aws::rds::window::{self, Taken, Window};
 use crate::commands::session;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::ui::{self, Look};
+use crate::ui::{self, Terminal};
 
 /// The same as JSON.
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub async fn list(one: &One<'_>) -> Result {
         ui::out(&session::json(&listed)?)?;
         return Ok(Exit::Ok);
     }
-    let look = Look::stdout(one.color);
+    let terminal = Terminal::stdout(one.color);
     ui::out(&format!("{}\n", words(&window)))?;
     if !snapshots.is_empty() {
         let row = |of: &Taken| {
@@ -52,7 +52,7 @@ pub async fn list(one: &One<'_>) -> Result {
             vec![taken, of.kind.clone(), format!("{} GiB", of.gib), of.version.clone(), of.status.clone(), name]
         };
         let rows: Vec<Vec<String>> = snapshots.iter().map(row).collect();
-        let table = ui::table(&look, &["TAKEN", "BY", "SIZE", "VERSION", "STATE", "SNAPSHOT"], &rows);
+        let table = ui::table(&terminal, &["TAKEN", "BY", "SIZE", "VERSION", "STATE", "SNAPSHOT"], &rows);
         ui::out(&format!("\n{table}"))?;
     }
     if !beside.is_empty() {
@@ -61,7 +61,7 @@ pub async fn list(one: &One<'_>) -> Result {
             vec![of.key(), state, of.begins.clone().unwrap_or_default(), of.id.clone()]
         };
         let rows: Vec<Vec<String>> = beside.iter().map(row).collect();
-        ui::out(&format!("\n{}", ui::table(&look, &["BESIDE IT", "STATE", "FROM", "DATABASE"], &rows)))?;
+        ui::out(&format!("\n{}", ui::table(&terminal, &["BESIDE IT", "STATE", "FROM", "DATABASE"], &rows)))?;
     }
     Ok(Exit::Ok)
 }

@@ -11,7 +11,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::ecs::tasks::{self, Base, Log, Order, Task};
 use crate::config;
 use crate::engine::{Class, Error, Pause};
-use crate::ui::{self, Color, Look, Tone};
+use crate::ui::{self, Color, Terminal, Tone};
 
 /// How often a task and its log are looked at.
 const LOOK: Duration = Duration::from_millis(1500);
@@ -141,16 +141,16 @@ pub async fn run_once(session: &Session, job: &Job<'_>, detach: Option<(&StackFi
     let Job { service, words, cpu, memory, image, timeout } = *job;
     let base = session.hear(tasks::base(&session.cx, service)).await?;
     check_size(&base, cpu, memory)?;
-    let look = Look::stderr(color);
+    let terminal = Terminal::stderr(color);
     for note in notes(&base) {
-        ui::err(&ui::note(&note, &look))?;
+        ui::err(&ui::note(&note, &terminal))?;
     }
     // From here on an interrupt has to stop the task.
     let (stop, stopped) = watch::channel(false);
     let last = move || {
         // The process ends, whether this can be written or not.
         let text = "A task that was started continues in AWS: `stack run list` shows it.";
-        let _ = ui::err(&ui::note(text, &look));
+        let _ = ui::err(&ui::note(text, &terminal));
     };
     let signals = tokio::spawn(run::listen(stop.clone(), last));
     let order = Order { command: words, cpu, memory, image, who: &session.who };
@@ -159,8 +159,8 @@ pub async fn run_once(session: &Session, job: &Job<'_>, detach: Option<(&StackFi
         session,
         base: &base,
         id: &started.id,
-        look,
-        terminal: Look::stdout(color).terminal,
+        terminal,
+        interactive: Terminal::stdout(color).interactive,
         log: base.log(),
         next: None,
         said: "",
@@ -270,9 +270,9 @@ struct Followed<'a> {
     base: &'a Base,
     id: &'a str,
     /// Of standard error.
-    look: Look,
+    terminal: Terminal,
     /// Whether standard output is a terminal.
-    terminal: bool,
+    interactive: bool,
     /// Its log, as long as that can be read.
     log: Option<Log>,
     /// Where the part of the log begins that was not read yet.
@@ -404,13 +404,13 @@ impl Followed<'_> {
                 Ok(page) => page,
                 Err(stop) => {
                     // The task ends with its exit code all the same.
-                    let _ = ui::err(&stop.show(&self.look));
+                    let _ = ui::err(&stop.show(&self.terminal));
                     self.note("The log is not shown any more.");
                     self.log = None;
                     return;
                 }
             };
-            let text: String = page.lines.iter().map(|line| shown(line, self.terminal)).collect();
+            let text: String = page.lines.iter().map(|line| shown(line, self.interactive)).collect();
             // The task runs on, whether its log can be written or not.
             let _ = ui::out(&text);
             let is_all = page.next == self.next;
@@ -442,7 +442,7 @@ impl Followed<'_> {
             End::Code(code) => {
                 self.note(&format!("Exit code {code} after {}.", ui::style::duration(took)));
                 if let Some(help) = task.help() {
-                    let _ = ui::err(&ui::problem(&task.why(), Some(help), &self.look));
+                    let _ = ui::err(&ui::problem(&task.why(), Some(help), &self.terminal));
                 }
                 Ok(code)
             }
@@ -462,14 +462,14 @@ impl Followed<'_> {
 
     /// Writes a note. That it cannot be written does not end the task.
     fn note(&self, text: &str) {
-        let _ = ui::err(&ui::note(text, &self.look));
+        let _ = ui::err(&ui::note(text, &self.terminal));
     }
 }
 
 /// Returns a line of a log as it is printed: as it is, but nothing that a terminal would obey.
-fn shown(line: &str, terminal: bool) -> String {
+fn shown(line: &str, interactive: bool) -> String {
     let line = format!("{}\n", line.strip_suffix('\n').unwrap_or(line));
-    if terminal { ui::lines_of(&line.replace('\t', "    ")) } else { line }
+    if interactive { ui::lines_of(&line.replace('\t', "    ")) } else { line }
 }
 
 async fn list(arguments: List, color: Color) -> Result<u8> {
@@ -478,11 +478,11 @@ async fn list(arguments: List, color: Color) -> Result<u8> {
     if arguments.json {
         ui::out(&session::json(&found)?)?;
     } else if found.is_empty() {
-        ui::err(&ui::note("No one-off task runs, and none stopped in the last hour.", &Look::stderr(color)))?;
+        ui::err(&ui::note("No one-off task runs, and none stopped in the last hour.", &Terminal::stderr(color)))?;
     } else {
         let headers = ["TASK", "SERVICE", "COMMAND", "BY", "BEGAN", "STATE", "EXIT"];
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        ui::out(&ui::toned_table(&Look::stdout(color), &headers, &rows, &tone))?;
+        ui::out(&ui::toned_table(&Terminal::stdout(color), &headers, &rows, &tone))?;
     }
     Ok(Exit::Ok as u8)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::plan::finish;
-use super::super::style::{Look, STRONG, wrap_words};
+use super::super::style::{STRONG, Terminal, wrap_words};
 use super::super::table;
 use super::Rule;
 
@@ -27,7 +27,7 @@ pub struct Elsewhere {
 }
 
 /// Renders the list as a table, and below it what is not checked.
-pub fn list_text(rules: &[Listed], elsewhere: &[Elsewhere], look: &Look) -> String {
+pub fn list_text(rules: &[Listed], elsewhere: &[Elsewhere], terminal: &Terminal) -> String {
     let rows: Vec<Vec<String>> = rules
         .iter()
         .map(|listed| {
@@ -35,11 +35,11 @@ pub fn list_text(rules: &[Listed], elsewhere: &[Elsewhere], look: &Look) -> Stri
             [&*rule.id, rule.severity.as_str(), listed.level, rule.standard, &*rule.title].map(str::to_owned).to_vec()
         })
         .collect();
-    let mut out = vec![String::new(), look.paint(STRONG, "Not checked")];
+    let mut out = vec![String::new(), terminal.paint(STRONG, "Not checked")];
     for group in elsewhere {
-        out.extend(wrap_words(&format!("{}: {}", group.why, group.ids.join(", ")), look.width));
+        out.extend(wrap_words(&format!("{}: {}", group.why, group.ids.join(", ")), terminal.width));
     }
-    table(look, &["CONTROL", "SEVERITY", "LEVEL", "STANDARD", "WHAT IT ASKS FOR"], &rows) + &finish(out)
+    table(terminal, &["CONTROL", "SEVERITY", "LEVEL", "STANDARD", "WHAT IT ASKS FOR"], &rows) + &finish(out)
 }
 
 /// Renders the same as Markdown.

@@ -1,7 +1,7 @@
 use insta::{assert_json_snapshot, assert_snapshot};
 use serde_json::{Value, json};
 
-use super::super::style::Look;
+use super::super::style::Terminal;
 use super::*;
 
 fn rule(id: &'static str, severity: Severity, title: &'static str) -> Rule {
@@ -63,13 +63,13 @@ fn everything() -> Checked {
 
 #[test]
 fn findings_as_text() {
-    assert_snapshot!(check_text(&everything(), &Look::plain(80)));
+    assert_snapshot!(check_text(&everything(), &Terminal::plain(80)));
 }
 
 #[test]
 fn findings_in_a_narrow_terminal_without_unicode() {
-    let look = Look { unicode: false, terminal: true, ..Look::plain(60) };
-    let text = check_text(&everything(), &look);
+    let terminal = Terminal { unicode: false, interactive: true, ..Terminal::plain(60) };
+    let text = check_text(&everything(), &terminal);
     assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 60), "{text}");
 }
 
@@ -77,7 +77,7 @@ fn findings_in_a_narrow_terminal_without_unicode() {
 fn nothing_found_is_said_with_what_was_checked() {
     let nothing = Checked { findings: vec![], accepted: vec![], unneeded: vec![], below: 0, ..everything() };
     assert_eq!(
-        check_text(&nothing, &Look::plain(80)),
+        check_text(&nothing, &Terminal::plain(80)),
         "stack shop · environment production\n\nNo findings: 4 controls checked.\n"
     );
 }
@@ -132,6 +132,6 @@ fn findings_as_sarif() {
 fn edits_are_shown_with_a_line_around() {
     let before = "a: 1\nb:\n  c: 1\n  d: 2\ne: 3\nf: 4\ng: 5\n";
     let after = before.replace("c: 1", "c: 7").replace("f: 4\n", "f: 4\nx:\n  y: 1\n");
-    let shown = edits_text("s.yaml", before, &after, &Look::plain(80));
+    let shown = edits_text("s.yaml", before, &after, &Terminal::plain(80));
     assert_eq!(shown, "s.yaml\n  …\n  b:\n-   c: 1\n+   c: 7\n    d: 2\n  …\n  f: 4\n+ x:\n+   y: 1\n  g: 5\n");
 }

@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::super::plan::finish;
-use super::super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, STRONG, clean, pad, wrap_words};
+use super::super::style::{BAD, CHANGED, GOOD, LOST, QUIET, STRONG, Terminal, clean, pad, wrap_words};
 use super::{Checked, Finding, Severity};
 
 /// The lines around a change that are shown with it.
@@ -21,33 +21,33 @@ fn style(severity: Severity) -> Style {
 }
 
 /// Renders what was found: a block for each rule, the worst first, with its objects.
-pub fn check_text(checked: &Checked, look: &Look) -> String {
-    let environment = format!("stack {} {} environment {}", clean(&checked.stack), look.dot(), clean(&checked.env));
-    let mut out = vec![look.paint(STRONG, &environment)];
+pub fn check_text(checked: &Checked, terminal: &Terminal) -> String {
+    let environment = format!("stack {} {} environment {}", clean(&checked.stack), terminal.dot(), clean(&checked.env));
+    let mut out = vec![terminal.paint(STRONG, &environment)];
     for of_rule in checked.findings.chunk_by(|one, next| one.rule.id == next.rule.id) {
         let Some(first) = of_rule.first() else { continue };
         let rule = &first.rule;
         out.push(String::new());
-        let severity = look.paint(style(rule.severity), &pad(rule.severity.as_str(), 8));
-        out.push(format!("{severity}  {}  {}", look.paint(STRONG, &clean(&rule.id)), clean(&rule.title)));
+        let severity = terminal.paint(style(rule.severity), &pad(rule.severity.as_str(), 8));
+        out.push(format!("{severity}  {}  {}", terminal.paint(STRONG, &clean(&rule.id)), clean(&rule.title)));
         if !rule.why.is_empty() {
-            lines(&mut out, look, "Why: ", &clean(&rule.why));
+            lines(&mut out, terminal, "Why: ", &clean(&rule.why));
         }
         for finding in of_rule {
-            object(&mut out, finding, checked.live, look);
+            object(&mut out, finding, checked.live, terminal);
         }
         if !rule.url.is_empty() {
-            lines(&mut out, look, "Page: ", &rule.url);
+            lines(&mut out, terminal, "Page: ", &rule.url);
         }
     }
     if !checked.accepted.is_empty() {
-        out.extend([String::new(), look.paint(STRONG, "Accepted by the file")]);
+        out.extend([String::new(), terminal.paint(STRONG, "Accepted by the file")]);
         for finding in &checked.accepted {
             let exception = finding.exception.as_ref();
             let (until, reason) = exception.map_or(("", ""), |e| (e.until.as_str(), e.reason.as_str()));
             lines(
                 &mut out,
-                look,
+                terminal,
                 "",
                 &format!("{} {} until {until}: {}", finding.rule.id, clean(&finding.object), clean(reason)),
             );
@@ -56,41 +56,41 @@ pub fn check_text(checked: &Checked, look: &Look) -> String {
     if !checked.unneeded.is_empty() {
         out.push(String::new());
         let all: Vec<String> = checked.unneeded.iter().map(|id| format!("`{}`", clean(id))).collect();
-        out.extend(wrap_words(&format!("Exceptions that are not needed: {}.", all.join(", ")), look.width));
+        out.extend(wrap_words(&format!("Exceptions that are not needed: {}.", all.join(", ")), terminal.width));
     }
     out.push(String::new());
-    let summary = wrap_words(&checked.summary(), look.width);
-    out.extend(summary.iter().map(|line| look.paint(if checked.findings.is_empty() { GOOD } else { STRONG }, line)));
+    let summary = wrap_words(&checked.summary(), terminal.width);
+    out.extend(summary.iter().map(|line| terminal.paint(if checked.findings.is_empty() { GOOD } else { STRONG }, line)));
     finish(out)
 }
 
-fn object(out: &mut Vec<String>, finding: &Finding, live: bool, look: &Look) {
+fn object(out: &mut Vec<String>, finding: &Finding, live: bool, terminal: &Terminal) {
     let place = format!("{}:{}", finding.place.file, finding.place.line);
     let found = finding.found_in(live).map_or_else(String::new, |found| format!(" ({found})"));
-    out.push(format!("  {} {}{found}", look.bullet(), clean(&finding.object)));
-    lines(out, look, "  ", &format!("{}: {}", clean(&place), clean(&finding.what)));
+    out.push(format!("  {} {}{found}", terminal.bullet(), clean(&finding.object)));
+    lines(out, terminal, "  ", &format!("{}: {}", clean(&place), clean(&finding.what)));
     if let Some(expired) = finding.exception.as_ref().filter(|exception| exception.expired) {
         let text = format!("the exception ended on {}: {}", clean(&expired.until), clean(&expired.reason));
-        lines(out, look, "  ", &text);
+        lines(out, terminal, "  ", &text);
     }
-    lines(out, look, "  Fix: ", &clean(&finding.fix()));
+    lines(out, terminal, "  Fix: ", &clean(&finding.fix()));
 }
 
 /// Adds a text below its label, wrapped.
-fn lines(out: &mut Vec<String>, look: &Look, label: &str, text: &str) {
+fn lines(out: &mut Vec<String>, terminal: &Terminal, label: &str, text: &str) {
     let indent = "  ".to_owned() + &" ".repeat(label.len() - label.trim_start().len());
     let text = format!("{}{text}", label.trim_start());
-    let wrapped = wrap_words(&text, look.width.saturating_sub(indent.len()));
+    let wrapped = wrap_words(&text, terminal.width.saturating_sub(indent.len()));
     out.extend(wrapped.into_iter().map(|line| format!("{indent}{line}")));
 }
 
 /// Renders what an edit changes in a text, with a line around each change.
-pub fn edits_text(file: &str, before: &str, after: &str, look: &Look) -> String {
+pub fn edits_text(file: &str, before: &str, after: &str, terminal: &Terminal) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let steps = steps(&old, &new);
     let is_near =
         |at: usize| steps[at.saturating_sub(CONTEXT)..(at + CONTEXT + 1).min(steps.len())].iter().any(|step| step.0 != ' ');
-    let mut out = vec![look.paint(STRONG, &clean(file))];
+    let mut out = vec![terminal.paint(STRONG, &clean(file))];
     let mut skipped = false;
     for (at, (sign, line)) in steps.iter().enumerate() {
         if !is_near(at) {
@@ -98,7 +98,7 @@ pub fn edits_text(file: &str, before: &str, after: &str, look: &Look) -> String 
             continue;
         }
         if std::mem::take(&mut skipped) {
-            out.push(format!("  {}", look.dots()));
+            out.push(format!("  {}", terminal.dots()));
         }
         let style = match sign {
             '+' => GOOD,
@@ -106,7 +106,7 @@ pub fn edits_text(file: &str, before: &str, after: &str, look: &Look) -> String 
             _ => Style::new(),
         };
         let text = format!("{sign} {}", clean(line));
-        out.push(if *sign == ' ' { text } else { look.paint(style, &text) });
+        out.push(if *sign == ' ' { text } else { terminal.paint(style, &text) });
     }
     finish(out)
 }

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::style::{Look, clean, fit};
+use crate::ui::style::{Terminal, clean, fit};
 
 /// What a character of the labels takes at most, and one of the smaller text.
 pub(in crate::ui) const LABEL: f64 = 8.4;
@@ -17,7 +17,7 @@ pub(in crate::ui) fn escaped(text: &str) -> String {
 
 /// As much of a text as a box takes.
 pub(in crate::ui) fn cut(text: &str) -> String {
-    fit(&Look::plain(80), &clean(text), LONGEST)
+    fit(&Terminal::plain(80), &clean(text), LONGEST)
 }
 
 /// What a text takes when each of its characters takes `each`.

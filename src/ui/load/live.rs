@@ -6,7 +6,6 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::execute;
@@ -14,7 +13,7 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 
 use super::screen::{Head, Said, State, draw};
 use crate::load::{Figure, Live, Step};
-use crate::ui::style::Look;
+use crate::ui::style::Terminal;
 use crate::ui::{err, note};
 
 /// How often the screen is drawn.
@@ -25,20 +24,20 @@ static OPEN: AtomicBool = AtomicBool::new(false);
 
 /// Shows a test while it runs. Dropping it leaves the terminal as it was.
 pub struct Watcher {
-    look: Look,
+    terminal: Terminal,
     to: Option<mpsc::Sender<Said>>,
     drawing: Option<JoinHandle<()>>,
 }
 
 impl Watcher {
-    /// Begins to show a test. `look` is that of standard error.
-    pub fn new(head: Head, look: Look) -> Watcher {
+    /// Begins to show a test. `terminal` is that of standard error.
+    pub fn new(head: Head, terminal: Terminal) -> Watcher {
         // Without more than ASCII there is nothing to draw a plot with.
-        let screen = if look.terminal && look.unicode { Screen::open() } else { None };
-        let Some(mut screen) = screen else { return Watcher { look, to: None, drawing: None } };
+        let screen = if terminal.interactive && terminal.unicode { Screen::open() } else { None };
+        let Some(mut screen) = screen else { return Watcher { terminal, to: None, drawing: None } };
         let (to, from) = mpsc::channel();
         let drawing = std::thread::spawn(move || {
-            let mut state = State::new(head, look.color);
+            let mut state = State::new(head, terminal.color);
             loop {
                 match from.recv_timeout(FRAME) {
                     Ok(said) => state.take(said),
@@ -52,7 +51,7 @@ impl Watcher {
                 let _ = screen.terminal.draw(|frame| draw(frame, &state));
             }
         });
-        Watcher { look, to: Some(to), drawing: Some(drawing) }
+        Watcher { terminal, to: Some(to), drawing: Some(drawing) }
     }
 
     /// Puts the terminal right before the process ends at once.
@@ -89,7 +88,7 @@ impl Watcher {
     /// Says something where no screen is drawn.
     pub fn note(&self, text: &str) {
         if self.to.is_none() {
-            let _ = err(&note(text, &self.look));
+            let _ = err(&note(text, &self.terminal));
         }
     }
 }
@@ -105,12 +104,12 @@ impl Drop for Watcher {
 
 /// The terminal's other screen. What is typed is not read, so Ctrl-C is a signal as always.
 struct Screen {
-    terminal: Terminal<CrosstermBackend<Stderr>>,
+    terminal: ratatui::Terminal<CrosstermBackend<Stderr>>,
 }
 
 impl Screen {
     fn open() -> Option<Screen> {
-        let terminal = Terminal::new(CrosstermBackend::new(std::io::stderr())).ok()?;
+        let terminal = ratatui::Terminal::new(CrosstermBackend::new(std::io::stderr())).ok()?;
         OPEN.store(true, Ordering::Relaxed);
         let screen = Screen { terminal };
         execute!(std::io::stderr(), EnterAlternateScreen, Hide).ok()?;

@@ -10,7 +10,7 @@ use super::chart::{Chart, Line, Panel};
 use super::diagram::drawing::escaped;
 use super::note::note;
 use super::plan::finish;
-use super::style::{BAD, GOOD, Look, STRONG, wrap};
+use super::style::{BAD, GOOD, STRONG, Terminal, wrap};
 use super::table::{Tone, toned_table};
 use crate::load::result::rate_text;
 use crate::load::{Goal, Run, Step, Verdict};
@@ -51,11 +51,11 @@ fn line(step: &Step) -> String {
 }
 
 /// Returns what a test found, for people.
-pub fn load_text(run: &Run, look: &Look) -> String {
+pub fn load_text(run: &Run, terminal: &Terminal) -> String {
     let mut out = Vec::new();
     let style = if run.holds.is_some() { GOOD } else { BAD };
-    let width = look.width.min(100);
-    out.extend(wrap(&run.found(), width).into_iter().map(|line| look.paint(style, &line)));
+    let width = terminal.width.min(100);
+    out.extend(wrap(&run.found(), width).into_iter().map(|line| terminal.paint(style, &line)));
     out.extend(run.ended().into_iter().flat_map(|text| wrap(text, width)));
     out.extend(wrap(&run.limit.said, width));
     if let (Some(per_task), Some(tasks), Some(service)) = (run.per_task, run.tasks, &run.service) {
@@ -88,15 +88,15 @@ pub fn load_text(run: &Run, look: &Look) -> String {
         ("GOAL", _) => Tone::Busy,
         _ => Tone::Plain,
     };
-    let mut text = finish(out) + &toned_table(look, &headers, &rows, &tone);
+    let mut text = finish(out) + &toned_table(terminal, &headers, &rows, &tone);
     if !run.parts.is_empty() {
         let rows: Vec<Vec<String>> =
             run.parts.iter().map(|figure| vec![figure.part.clone(), figure.what.clone(), figure.text()]).collect();
-        text += &format!("\n{}", toned_table(look, &["PART", "FIGURE", "HIGHEST"], &rows, &|_, _| Tone::Plain));
+        text += &format!("\n{}", toned_table(terminal, &["PART", "FIGURE", "HIGHEST"], &rows, &|_, _| Tone::Plain));
     }
     if !run.notes.is_empty() {
         text += "\n";
-        text.extend(run.notes.iter().map(|text| note(text, look)));
+        text.extend(run.notes.iter().map(|text| note(text, terminal)));
     }
     text
 }
@@ -230,11 +230,11 @@ const PAGE: &str = "
 ";
 
 /// Returns what a test would send, before it is confirmed.
-pub fn load_ahead(lines: &[String], look: &Look) -> String {
+pub fn load_ahead(lines: &[String], terminal: &Terminal) -> String {
     let mut out = Vec::new();
     for (at, line) in lines.iter().enumerate() {
-        let wrapped = wrap(line, look.width.min(100));
-        out.extend(wrapped.into_iter().map(|line| if at == 0 { look.paint(STRONG, &line) } else { line }));
+        let wrapped = wrap(line, terminal.width.min(100));
+        out.extend(wrapped.into_iter().map(|line| if at == 0 { terminal.paint(STRONG, &line) } else { line }));
     }
     finish(out)
 }
@@ -305,8 +305,8 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_found_is_told() {
-        insta::assert_snapshot!("load-text", load_text(&run(), &Look::plain(100)));
-        let narrow = load_text(&run(), &Look { terminal: true, ..Look::plain(60) });
+        insta::assert_snapshot!("load-text", load_text(&run(), &Terminal::plain(100)));
+        let narrow = load_text(&run(), &Terminal { interactive: true, ..Terminal::plain(60) });
         insta::assert_snapshot!("load-text-narrow", narrow);
         insta::assert_snapshot!("load-line", run().steps.iter().map(|step| line(step) + "\n").collect::<String>());
     }

@@ -10,7 +10,7 @@ use crate::engine::apply::Link;
 use crate::engine::{Class, Error, Key, Outcome};
 
 use super::plan::finish;
-use super::style::{BAD, CHANGED, GOOD, Look, QUIET, STRONG, clean, duration, fit, fit_end, now, pad, width, wrap};
+use super::style::{BAD, CHANGED, GOOD, QUIET, STRONG, Terminal, clean, duration, fit, fit_end, now, pad, width, wrap};
 
 /// A run that took longer than this is explained by its longest chain.
 const EXPLAIN: Duration = Duration::from_secs(5);
@@ -52,33 +52,33 @@ pub(crate) fn not_done(key: &Key, verb: Verb) -> String {
 }
 
 /// Renders how a run ended. What it waited for is added when it took long, or with `verbose`.
-pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
+pub fn outcome(outcome: &Outcome, terminal: &Terminal, verbose: bool) -> String {
     let mut out = Vec::new();
     for verb in [Verb::Create, Verb::Update, Verb::Wait, Verb::Delete] {
         let of_verb = || outcome.done.iter().filter(|(_, v, _)| *v == verb);
         if let Some((key, _, time)) = of_verb().max_by_key(|(_, _, time)| *time) {
-            let line = format!("{} {} {}", look.check(), done(verb), of_verb().count());
+            let line = format!("{} {} {}", terminal.check(), done(verb), of_verb().count());
             let longest = format!("longest: {key} {}", duration(*time));
-            let wide = width(&line) + 3 + width(&longest) <= look.width && *time >= Duration::from_secs(1);
+            let wide = width(&line) + 3 + width(&longest) <= terminal.width && *time >= Duration::from_secs(1);
             out.push(if wide {
-                format!("{}   {}", look.paint(GOOD, &line), look.paint(QUIET, &longest))
+                format!("{}   {}", terminal.paint(GOOD, &line), terminal.paint(QUIET, &longest))
             } else {
-                look.paint(GOOD, &line)
+                terminal.paint(GOOD, &line)
             });
         }
     }
     for (first, rest) in alike(&outcome.failed) {
-        out.extend(block(&not_done(&first.0, first.1), &first.2, look));
+        out.extend(block(&not_done(&first.0, first.1), &first.2, terminal));
         if !rest.is_empty() {
             let names: Vec<String> = rest.iter().map(|(key, ..)| clean(&key.to_string()).into_owned()).collect();
             let said = format!("same error for {} more: {}", names.len(), names.join(" "));
-            out.extend(wrap(&said, look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
+            out.extend(wrap(&said, terminal.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
         }
     }
-    out.extend(under_way(outcome, look));
-    out.extend(skipped(outcome, look));
+    out.extend(under_way(outcome, terminal));
+    out.extend(skipped(outcome, terminal));
     if verbose || outcome.elapsed > EXPLAIN {
-        out.extend(chain(outcome, verbose, look));
+        out.extend(chain(outcome, verbose, terminal));
     }
     if !out.is_empty() {
         out.push(String::new());
@@ -99,9 +99,9 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
         (false, true) => (CHANGED, format!("Stopped after {time}: {counts}.")),
         (false, false) => (BAD, format!("Failed after {time}: {counts}.")),
     };
-    out.push(look.paint(style, &text));
+    out.push(terminal.paint(style, &text));
     if !outcome.is_complete() {
-        out.extend(next(outcome).into_iter().flat_map(|step| wrap(step, look.width)));
+        out.extend(next(outcome).into_iter().flat_map(|step| wrap(step, terminal.width)));
     }
     finish(out)
 }
@@ -162,7 +162,7 @@ fn alike(failed: &[Failure]) -> Vec<(&Failure, Vec<&Failure>)> {
 }
 
 /// Renders the operations that continue in AWS after a stop.
-fn under_way(outcome: &Outcome, look: &Look) -> Vec<String> {
+fn under_way(outcome: &Outcome, terminal: &Terminal) -> Vec<String> {
     if outcome.under_way.is_empty() {
         return Vec::new();
     }
@@ -170,19 +170,19 @@ fn under_way(outcome: &Outcome, look: &Look) -> Vec<String> {
         1 => "- 1 operation continues in AWS; the next run waits for it:".to_owned(),
         n => format!("- {n} operations continue in AWS; the next run waits for them:"),
     };
-    let mut out: Vec<String> = wrap(&title, look.width).iter().map(|line| look.paint(CHANGED, line)).collect();
+    let mut out: Vec<String> = wrap(&title, terminal.width).iter().map(|line| terminal.paint(CHANGED, line)).collect();
     for (key, verb, status) in &outcome.under_way {
         let said = if status.is_empty() { String::new() } else { format!(": {}", clean(status)) };
         out.push(format!(
             "    {}",
-            fit(look, &format!("{} {}{said}", clean(&key.to_string()), doing(*verb)), look.width.saturating_sub(4))
+            fit(terminal, &format!("{} {}{said}", clean(&key.to_string()), doing(*verb)), terminal.width.saturating_sub(4))
         ));
     }
     out
 }
 
 /// Renders what was not started, by what it waited for.
-fn skipped(outcome: &Outcome, look: &Look) -> Vec<String> {
+fn skipped(outcome: &Outcome, terminal: &Terminal) -> Vec<String> {
     let mut groups: BTreeMap<Option<&Key>, Vec<String>> = BTreeMap::new();
     for (key, _, because) in &outcome.skipped {
         groups.entry(because.as_ref()).or_default().push(clean(&key.to_string()).into_owned());
@@ -193,14 +193,14 @@ fn skipped(outcome: &Outcome, look: &Look) -> Vec<String> {
         names.dedup();
         let why = because
             .map_or_else(|| "because the run was stopped".to_owned(), |key| format!("because of {}", clean(&key.to_string())));
-        out.push(look.paint(CHANGED, &format!("- not started {why}: {}", names.len())));
-        out.extend(wrap(&names.join(" "), look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
+        out.push(terminal.paint(CHANGED, &format!("- not started {why}: {}", names.len())));
+        out.extend(wrap(&names.join(" "), terminal.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
     }
     out
 }
 
 /// Renders the longest chain, a line for each operation that took long; each waited for the one above.
-fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
+fn chain(outcome: &Outcome, verbose: bool, terminal: &Terminal) -> Vec<String> {
     let links = &outcome.chain;
     let time = |link: &Link| link.to.saturating_sub(link.from);
     let total: Duration = links.iter().map(time).sum();
@@ -210,11 +210,11 @@ fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
     }
     let named: Vec<String> =
         links.iter().filter(|link| is_long(link)).map(|link| clean(&link.key.to_string()).into_owned()).collect();
-    let column = named.iter().map(|name| width(name)).max().unwrap_or(0).min(look.width / 2);
-    let room = look.width.saturating_sub(2 + 6 + 2);
+    let column = named.iter().map(|name| width(name)).max().unwrap_or(0).min(terminal.width / 2);
+    let room = terminal.width.saturating_sub(2 + 6 + 2);
     let mut out = vec![String::new()];
     let title = format!("Longest chain: {} of {}; each waited for the one above it", duration(total), duration(outcome.elapsed));
-    out.extend(wrap(&title, look.width).iter().map(|line| look.paint(STRONG, line)));
+    out.extend(wrap(&title, terminal.width).iter().map(|line| terminal.paint(STRONG, line)));
     let mut short: Vec<&Link> = Vec::new();
     let mut lines: Vec<(Duration, String, bool)> = Vec::new();
     let flush = |short: &mut Vec<&Link>, lines: &mut Vec<(Duration, String, bool)>| {
@@ -232,54 +232,54 @@ fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
             continue;
         }
         flush(&mut short, &mut lines);
-        let name = fit_end(look, &clean(&link.key.to_string()), column);
+        let name = fit_end(terminal, &clean(&link.key.to_string()), column);
         let said = link.status.as_ref().map(|status| format!(", last: {}", clean(status))).unwrap_or_default();
         lines.push((time(link), format!("{}  {}{said}", pad(&name, column), done(link.verb)), false));
     }
     flush(&mut short, &mut lines);
     out.extend(lines.into_iter().map(|(time, text, quiet)| {
-        let line = format!("  {:>6}  {}", duration(time), fit(look, &text, room));
-        if quiet { look.paint(QUIET, &line) } else { line }
+        let line = format!("  {:>6}  {}", duration(time), fit(terminal, &text, room));
+        if quiet { terminal.paint(QUIET, &line) } else { line }
     }));
     out
 }
 
 /// Renders errors that ended a command before anything was changed.
-pub fn errors(errors: &[Error], look: &Look) -> String {
+pub fn errors(errors: &[Error], terminal: &Terminal) -> String {
     let blocks = errors.iter().flat_map(|error| {
         let what = if error.operation.is_some() { "request failed" } else { "error" };
         let about = error.key.as_ref().map_or_else(|| what.to_owned(), |key| clean(&key.to_string()).into_owned());
-        block(&about, error, look)
+        block(&about, error, terminal)
     });
     finish(blocks.collect())
 }
 
 /// Renders a failure in full.
-pub(crate) fn block(title: &str, error: &Error, look: &Look) -> Vec<String> {
+pub(crate) fn block(title: &str, error: &Error, terminal: &Terminal) -> Vec<String> {
     let mut out: Vec<String> =
-        wrap(&format!("{} {title}", look.cross()), look.width).iter().map(|line| look.paint(BAD, line)).collect();
-    let room = look.width.saturating_sub(4);
+        wrap(&format!("{} {title}", terminal.cross()), terminal.width).iter().map(|line| terminal.paint(BAD, line)).collect();
+    let room = terminal.width.saturating_sub(4);
     let indented = |text: &str| wrap(text, room).into_iter().map(|line| format!("    {line}")).collect::<Vec<_>>();
     for line in error.message.lines() {
         // The last lines of a log stand behind a rule.
         let (text, lead) = match line.strip_prefix(LOG) {
-            Some(text) => (text, format!("{} ", look.rule())),
+            Some(text) => (text, format!("{} ", terminal.rule())),
             // A line that is indented belongs to the one above it, and stays so where it is broken.
             None => (line.trim_start(), " ".repeat(line.len() - line.trim_start_matches(' ').len())),
         };
         let lines = wrap(&clean(text), room.saturating_sub(width(&lead)));
-        out.extend(lines.into_iter().map(|line| format!("    {}{line}", look.paint(QUIET, &lead))));
+        out.extend(lines.into_iter().map(|line| format!("    {}{line}", terminal.paint(QUIET, &lead))));
     }
     let facts = [("operation", &error.operation), ("code", &error.code), ("request", &error.request_id)];
     for (name, fact) in facts {
         if let Some(fact) = fact {
             let lines = indented(&format!("{} {}", pad(name, 9), clean(fact)));
-            out.extend(lines.iter().map(|line| look.paint(QUIET, line)));
+            out.extend(lines.iter().map(|line| terminal.paint(QUIET, line)));
         }
     }
     for hint in &error.hints {
         for (at, line) in wrap(&clean(hint), room.saturating_sub(2)).into_iter().enumerate() {
-            out.push(format!("    {} {line}", if at == 0 { look.bullet() } else { " " }));
+            out.push(format!("    {} {line}", if at == 0 { terminal.bullet() } else { " " }));
         }
     }
     out

@@ -49,7 +49,7 @@ fn ended(failed: bool) -> Outcome {
 
 #[test]
 fn how_it_ended() {
-    let text = |failed, width| outcome(&ended(failed), &Look::plain(width), false);
+    let text = |failed, width| outcome(&ended(failed), &Terminal::plain(width), false);
     let stopped = Outcome {
         stopped: true,
         under_way: vec![
@@ -60,15 +60,15 @@ fn how_it_ended() {
         elapsed: Duration::from_secs(70),
         ..ended(false)
     };
-    let stopped = outcome(&stopped, &Look::plain(60), false);
+    let stopped = outcome(&stopped, &Terminal::plain(60), false);
     assert!(stopped.lines().all(|line| width(line) <= 60), "{stopped}");
     let quick = Outcome { elapsed: Duration::from_millis(1500), ..ended(false) };
-    let told = |verbose| outcome(&quick, &Look::plain(80), verbose).contains("ec2.subnet/public-a");
+    let told = |verbose| outcome(&quick, &Terminal::plain(80), verbose).contains("ec2.subnet/public-a");
     assert!(told(true) && !told(false));
     for failed in [false, true] {
         assert!(text(failed, 60).lines().all(|line| width(line) <= 60));
     }
-    let nothing = outcome(&Outcome::default(), &Look::plain(80), false);
+    let nothing = outcome(&Outcome::default(), &Terminal::plain(80), false);
     insta::assert_snapshot!([text(false, 100), text(true, 60), stopped, nothing].join("\n=====\n"));
 }
 
@@ -84,14 +84,14 @@ fn what_failed_for_one_reason_is_told_once() {
         (key("rds.instance/main"), Verb::Wait, expired("ExpiredToken")),
         (key("logs.log_group/web"), Verb::Delete, expired("ExpiredTokenException")),
     ];
-    insta::assert_snapshot!(outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(60), false));
+    insta::assert_snapshot!(outcome(&Outcome { failed, ..Outcome::default() }, &Terminal::plain(60), false));
 }
 
 #[test]
 fn what_to_do_next_depends_on_what_failed() {
     let ended = |classes: &[Class]| {
         let failed = |class: &Class| (key("ec2.vpc/main"), Verb::Create, Error::new(*class, "no"));
-        outcome(&Outcome { failed: classes.iter().map(failed).collect(), ..Outcome::default() }, &Look::plain(200), false)
+        outcome(&Outcome { failed: classes.iter().map(failed).collect(), ..Outcome::default() }, &Terminal::plain(200), false)
     };
     let again = "Run the same command again: it continues from here.";
     assert!(ended(&[Class::Throttled, Class::Late]).ends_with(&format!("{again}\n")));
@@ -103,18 +103,18 @@ fn what_to_do_next_depends_on_what_failed() {
     // A key that nobody has, a principal that is misspelled: refused until patience was over.
     let refused = Error { code: Some("KMSKeyNotAccessibleFault".into()), ..Error::new(Class::NotYet, "no") };
     let failed = vec![(key("rds.instance/main"), Verb::Create, refused)];
-    let text = outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(200), false);
+    let text = outcome(&Outcome { failed, ..Outcome::default() }, &Terminal::plain(200), false);
     assert!(!text.contains(again) && text.contains("kept refusing"), "{text}");
     let stopped = Outcome { stopped: true, ..Outcome::default() };
-    assert!(outcome(&stopped, &Look::plain(80), false).contains(again));
-    assert!(outcome(&Outcome { late: true, ..stopped }, &Look::plain(80), false).contains("by `--timeout`"));
+    assert!(outcome(&stopped, &Terminal::plain(80), false).contains(again));
+    assert!(outcome(&Outcome { late: true, ..stopped }, &Terminal::plain(80), false).contains("by `--timeout`"));
 }
 
 #[test]
 fn the_cause_comes_first_and_log_lines_stand_apart() {
     let error = Error::new(Class::Failed, "`web` exited with 1\nlast log lines of `web`:\n  | fatal: no \u{1b}[31mdatabase");
     let failed = vec![(key("ecs.service/web"), Verb::Create, error)];
-    let text = outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(80), false);
+    let text = outcome(&Outcome { failed, ..Outcome::default() }, &Terminal::plain(80), false);
     let lines: Vec<&str> = text.lines().take(4).collect();
     let expected = [
         "✗ ecs.service/web could not be created",
@@ -137,5 +137,5 @@ fn what_went_wrong_before() {
         Error::new(Class::Credentials, "no credentials were found").hint("run `aws sso login`"),
         Error::internal("x").about(&key("ec2.vpc/main")),
     ];
-    insta::assert_snapshot!(errors(&list, &Look::plain(80)));
+    insta::assert_snapshot!(errors(&list, &Terminal::plain(80)));
 }

@@ -8,7 +8,9 @@ use crate::engine::{Action, Item, Key, Plan};
 use crate::ui::plan_json::{ChangeJson, Deed, NoteJson, change_json, notes};
 
 use super::markdown::{LARGEST, escaped, fence};
-use super::{BAD, CHANGED, Look, STRONG, Section, View, about, body, clean, clean_key, finish, objects, sections, title, wrap};
+use super::{
+    BAD, CHANGED, STRONG, Section, Terminal, View, about, body, clean, clean_key, finish, objects, sections, title, wrap,
+};
 
 const WHO: &str = "Who changed it, according to CloudTrail:";
 /// The most lines of that in a comment.
@@ -145,26 +147,26 @@ fn summary(plan: &Plan) -> String {
 
 /// Renders drift as text.
 pub fn drift_text(plan: &Plan, since: &Since, view: &View) -> String {
-    let (look, said) = (&view.look, summary(plan));
+    let (terminal, said) = (&view.terminal, summary(plan));
     let plan = told(plan);
     let mut out: Vec<String> =
-        wrap(&about(&plan.scope, view.via, look), look.width).iter().map(|line| look.paint(STRONG, line)).collect();
-    out.extend(wrap(&compared(since), look.width));
+        wrap(&about(&plan.scope, view.via, terminal), terminal.width).iter().map(|line| terminal.paint(STRONG, line)).collect();
+    out.extend(wrap(&compared(since), terminal.width));
     for section in sections(&plan).into_iter().map(renamed) {
         out.push(String::new());
-        out.push(title(look, &section));
+        out.push(title(terminal, &section));
         out.extend(body(&plan, &section, view).into_iter().map(|line| format!("    {line}")));
     }
     out.push(String::new());
-    out.extend(wrap(&said, look.width).into_iter().map(|line| look.paint(STRONG, &line)));
+    out.extend(wrap(&said, terminal.width).into_iter().map(|line| terminal.paint(STRONG, &line)));
     finish(out)
 }
 
 /// Renders drift as Markdown, for an issue or a message.
 pub fn drift_markdown(plan: &Plan, since: &Since, view: &View) -> String {
-    let view = &View { look: Look::plain(100), ..*view };
+    let view = &View { terminal: Terminal::plain(100), ..*view };
     let mut out = vec![
-        format!("### {}", escaped(&about(&plan.scope, view.via, &view.look))),
+        format!("### {}", escaped(&about(&plan.scope, view.via, &view.terminal))),
         String::new(),
         format!("**{}**", summary(plan)),
     ];
@@ -219,11 +221,11 @@ pub fn drift_json(plan: &Plan, since: &Since, who: Vec<Deed>) -> DriftJson {
 }
 
 /// Renders who did what, a line each, below a plan or drift; nothing when nothing is known.
-pub fn who_text(deeds: &[Deed], look: &Look) -> String {
+pub fn who_text(deeds: &[Deed], terminal: &Terminal) -> String {
     if deeds.is_empty() {
         return String::new();
     }
-    finish([String::new(), WHO.to_owned()].into_iter().chain(who_lines(deeds, look)).collect())
+    finish([String::new(), WHO.to_owned()].into_iter().chain(who_lines(deeds, terminal)).collect())
 }
 
 /// Renders the same as Markdown, literally: whoever can sign in chooses the name of a session.
@@ -231,7 +233,7 @@ pub fn who_markdown(deeds: &[Deed]) -> String {
     if deeds.is_empty() {
         return String::new();
     }
-    let mut lines = who_lines(deeds, &Look::plain(100));
+    let mut lines = who_lines(deeds, &Terminal::plain(100));
     if lines.len() > MOST {
         lines.truncate(MOST);
         lines.push("    … and more: use `--who` without `--markdown`".into());
@@ -239,12 +241,12 @@ pub fn who_markdown(deeds: &[Deed]) -> String {
     finish([String::new(), WHO.to_owned()].into_iter().chain(fenced(lines)).collect())
 }
 
-fn who_lines(deeds: &[Deed], look: &Look) -> Vec<String> {
+fn who_lines(deeds: &[Deed], terminal: &Terminal) -> Vec<String> {
     let mut out = Vec::new();
     for deed in deeds {
         let key = deed.key.parse::<Key>().map_or_else(|_| clean(&deed.key).into_owned(), |key| clean_key(&key));
         let text = format!("{key}: {} by {}, {}", clean(&deed.event), clean(&deed.by), clean(&deed.at));
-        out.extend(wrap(&text, look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
+        out.extend(wrap(&text, terminal.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
     }
     out
 }

@@ -5,7 +5,7 @@ use crate::engine::{Action, Item, Plan};
 use super::super::Problem;
 use super::super::style::{capital, clean};
 use super::{
-    Look, RIGHTS, Section, Sign, View, about, body, explained, finish, missing_flags, needs_consent, price, rights, rows,
+    RIGHTS, Section, Sign, Terminal, View, about, body, explained, finish, missing_flags, needs_consent, price, rights, rows,
     sections, summary, wrap,
 };
 
@@ -24,11 +24,11 @@ pub struct Footer<'a> {
 /// Renders a plan as Markdown, for a comment on a pull request: what is refused, lost and interrupted first, the long lists folded,
 /// the changes as diffs. By the first line a pipeline finds its comment again; the last has the commit and the command.
 pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Footer) -> String {
-    let view = &View { look: Look::plain(100), ..*view };
+    let view = &View { terminal: Terminal::plain(100), ..*view };
     let (summary, note) = summary(plan, "the file");
     let mut out = vec![
         format!("<!-- stack:{} -->", comment(&plan.environment())),
-        format!("### {}", escaped(&about(&plan.scope, view.via, &view.look))),
+        format!("### {}", escaped(&about(&plan.scope, view.via, &view.terminal))),
         String::new(),
         format!("**{summary}**"),
     ];

@@ -185,8 +185,8 @@ pub(crate) fn everything() -> Plan {
     plan_of(items)
 }
 
-fn view(look: Look) -> View<'static> {
-    View { look, file: "stacks/webapp.yaml", verbose: false, consent: &NONE, via: None, price: None, rules: &|_| SECRET }
+fn view(terminal: Terminal) -> View<'static> {
+    View { terminal, file: "stacks/webapp.yaml", verbose: false, consent: &NONE, via: None, price: None, rules: &|_| SECRET }
 }
 
 fn check(text: &str, columns: usize) {
@@ -199,7 +199,7 @@ fn check(text: &str, columns: usize) {
 #[test]
 fn a_plan_with_everything() {
     for columns in [60, 100, 140] {
-        let text = plan_text(&everything(), &view(Look::plain(columns)));
+        let text = plan_text(&everything(), &view(Terminal::plain(columns)));
         check(&text, columns);
         insta::assert_snapshot!(format!("plan_{columns}"), text);
     }
@@ -207,15 +207,15 @@ fn a_plan_with_everything() {
 
 #[test]
 fn a_plan_in_colour_says_the_same() {
-    let text = plan_text(&everything(), &view(Look { color: true, ..Look::plain(100) }));
-    let plain = plan_text(&everything(), &view(Look::plain(100)));
+    let text = plan_text(&everything(), &view(Terminal { color: true, ..Terminal::plain(100) }));
+    let plain = plan_text(&everything(), &view(Terminal::plain(100)));
     assert_eq!(anstream::adapter::strip_str(&text).to_string(), plain);
     insta::assert_snapshot!("plan_colour", text.replace('\u{1b}', "␛"));
 }
 
 #[test]
 fn a_plan_in_ascii() {
-    let text = plan_text(&everything(), &view(Look { unicode: false, ..Look::plain(80) }));
+    let text = plan_text(&everything(), &view(Terminal { unicode: false, ..Terminal::plain(80) }));
     check(&text, 80);
     assert!(text.is_ascii(), "{text}");
 }
@@ -224,7 +224,7 @@ fn a_plan_in_ascii() {
 fn verbose_lists_the_fields_of_what_is_created() {
     let mut plan = everything();
     plan.items.retain(|item| item.action == Action::Create && !item.key.name.ends_with("-b") && !item.key.name.ends_with("-c"));
-    let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
+    let text = plan_text(&plan, &View { verbose: true, ..view(Terminal::plain(80)) });
     check(&text, 80);
     assert!(!text.contains("hunter2"));
     insta::assert_snapshot!(text);
@@ -233,9 +233,9 @@ fn verbose_lists_the_fields_of_what_is_created() {
 #[test]
 fn no_changes() {
     let plan = plan_of(vec![item("ec2.vpc/main", Action::Keep)]);
-    insta::assert_snapshot!(plan_text(&plan, &view(Look::plain(80))));
+    insta::assert_snapshot!(plan_text(&plan, &view(Terminal::plain(80))));
     let gone = Plan { destroy: true, items: Vec::new(), ..plan };
-    assert!(plan_text(&gone, &view(Look::plain(80))).contains("Nothing to destroy"));
+    assert!(plan_text(&gone, &view(Terminal::plain(80))).contains("Nothing to destroy"));
 }
 
 #[test]
@@ -244,8 +244,8 @@ fn a_destroy_says_so() {
     plan.destroy = true;
     plan.items.retain(|item| item.action == Action::Delete);
     let consent = Consent { delete: vec!["logs.log_group/old".into()], ..Consent::default() };
-    insta::assert_snapshot!(plan_text(&plan, &View { consent: &consent, ..view(Look::plain(80)) }));
-    let text = plan_text(&plan, &view(Look::plain(80)));
+    insta::assert_snapshot!(plan_text(&plan, &View { consent: &consent, ..view(Terminal::plain(80)) }));
+    let text = plan_text(&plan, &view(Terminal::plain(80)));
     assert!(text.contains("    --confirm webapp/staging\n"), "{text}");
 }
 
@@ -265,8 +265,8 @@ fn hostile_text_stays_text() {
     let mut scope = scope();
     scope.stack = "we\u{1b}b*_`<b>".into();
     let plan = Plan { scope, ..plan_of(vec![hostile, named]) };
-    let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
-    let markdown = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
+    let text = plan_text(&plan, &View { verbose: true, ..view(Terminal::plain(80)) });
+    let markdown = plan_markdown(&plan, &view(Terminal::plain(80)), &[], &Footer::default());
     for out in [&text, &markdown] {
         assert!(out.chars().all(|c| c == '\n' || clean(&c.to_string()) == c.to_string()), "{out:?}");
     }
@@ -288,7 +288,7 @@ fn markdown() {
         help: Some("remove `public`".into()),
     };
     let footer = Footer { commit: Some("0123abc"), command: "stack apply s.yaml --env staging" };
-    let text = plan_markdown(&everything(), &view(Look::plain(80)), &[problem, warned], &footer);
+    let text = plan_markdown(&everything(), &view(Terminal::plain(80)), &[problem, warned], &footer);
     assert!(text.ends_with("\nCommit `0123abc`. To apply it: `stack apply s.yaml --env staging`\n"), "{text}");
     insta::assert_snapshot!(text);
 }
@@ -299,11 +299,11 @@ fn new_rights_are_in_the_plan_of_created_objects() {
     let role = plan.items.iter_mut().find(|item| item.key.to_string() == "iam.role/web").unwrap();
     role.desired = Some(json!({"policies": {"own": policy(&["s3:*"], "a")}}).into());
     for columns in [60, 100] {
-        let text = plan_text(&plan, &view(Look::plain(columns)));
+        let text = plan_text(&plan, &view(Terminal::plain(columns)));
         check(&text, columns);
         assert!(text.contains("\n    iam.role/web: allows s3:*, logs:PutLogEvents on *\n"), "{text}");
     }
-    let text = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
+    let text = plan_markdown(&plan, &view(Terminal::plain(80)), &[], &Footer::default());
     assert!(text.contains("\niam.role/web: allows s3:*, logs:PutLogEvents on *\n"), "{text}");
 }
 
@@ -320,7 +320,7 @@ fn kept(live: Value, reason: &str) -> Plan {
 #[test]
 fn manual_changes_are_drift_even_if_apply_keeps_them() {
     let since = Since { run: 1, began: "then".into(), who: "me".into(), command: "stack apply".into() };
-    let text = |plan: &Plan| drift_text(plan, &since, &view(Look::plain(80)));
+    let text = |plan: &Plan| drift_text(plan, &since, &view(Terminal::plain(80)));
     let key = kept(json!({"noticed": "has an access key"}), "has an access key");
     assert!(has_drifted(&key));
     assert!(text(&key).contains("\nDrift: 1 noted above, which an apply does not change, 1 unchanged.\n"), "{}", text(&key));
@@ -351,7 +351,7 @@ fn markdown_fits_into_a_comment() {
         changed.key.name = format!("cache-{n}");
         plan.items.push(changed.clone());
     }
-    let text = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
+    let text = plan_markdown(&plan, &view(Terminal::plain(80)), &[], &Footer::default());
     assert!(text.chars().count() <= markdown::LARGEST, "{}", text.len());
     // What is dangerous and what has to be agreed to stands before what is cut.
     assert!(text.contains("--allow-replace rds.instance/main") && text.contains("too long for a comment"), "{text}");
@@ -375,7 +375,7 @@ fn a_plan_ends_with_its_price() {
         Change { before, after, hours: hours.map(Decimal::of) }
     };
     let ends = |plan: &Plan, change: &Change| {
-        let text = plan_text(plan, &View { price: Some(change), ..view(Look::plain(100)) });
+        let text = plan_text(plan, &View { price: Some(change), ..view(Terminal::plain(100)) });
         text.split_once("Price: ").map(|(_, end)| end.to_owned())
     };
     let plan = everything();
@@ -398,6 +398,6 @@ fn a_plan_ends_with_its_price() {
     // When nothing happens, too.
     let nothing = Plan { items: Vec::new(), ..plan.clone() };
     assert_eq!(ends(&nothing, &price(&network[..1], &network[..1], None)).unwrap(), "$32.85 a month, unchanged.\n");
-    let markdown = plan_markdown(&plan, &View { price: Some(&dearer), ..view(Look::plain(100)) }, &[], &Footer::default());
+    let markdown = plan_markdown(&plan, &View { price: Some(&dearer), ..view(Terminal::plain(100)) }, &[], &Footer::default());
     assert!(markdown.contains("65.70 afterwards") && markdown.contains("```\n+$62.05  network\n```"), "{markdown}");
 }
