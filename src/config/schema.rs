@@ -263,7 +263,7 @@ fn relaxed(schema: &Value) -> Value {
 }
 
 /// Returns a description without its default, before and after whose first word a line may end.
-fn without_default(text: &str) -> &str {
+pub(crate) fn without_default(text: &str) -> &str {
     let word = DEFAULT.trim();
     let is_default = |(at, _): &(usize, &str)| {
         text[..*at].ends_with(char::is_whitespace) && text[at + word.len()..].starts_with(char::is_whitespace)

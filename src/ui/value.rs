@@ -498,7 +498,16 @@ mod tests {
     fn an_added_policy_reads_as_yaml_at_any_width() {
         let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/stack/webapp/production/exec/session:*";
         let policy = json!({"Statement": [{"Action": "logs:PutLogEvents", "Effect": "Allow", "Resource": [arn]}]});
-        insta::assert_snapshot!(rows(&change("policies.exec", None, Some(policy)), 60), @"");
+        insta::assert_snapshot!(rows(&change("policies.exec", None, Some(policy)), 60), @r"
+        policies.exec
+        Statement:
+          - Action:
+              - logs:PutLogEvents
+            Effect: Allow
+            Resource:
+              - arn:aws:logs:us-east-1:123456789012:log-group:/
+                stack/webapp/production/exec/session:*
+        ");
     }
 
     #[test]

@@ -212,7 +212,7 @@ fn f<'a>(x: &'a str) { y.expect("a reason"); format!("{x} five") } #[expect(lint
 }
 
 #[test]
-fn what_people_read_has_none_of_the_words_that_the_style_replaces() {
+fn what_people_read_has_none_of_the_words_of_style() {
     let mut found = Vec::new();
     let mut check = |place: &str, text: &str| {
         for word in banned(text) {

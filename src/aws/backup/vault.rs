@@ -548,6 +548,6 @@ mod tests {
         let consent = |fields: Value| Vault::creating(&fields).into_iter().map(|effect| effect.needs_consent).collect::<Vec<_>>();
         assert_eq!(consent(json!({"lock": "governance", "min_days": 7})), Vec::<bool>::new());
         assert_eq!(consent(json!({"lock": "compliance"})), [true]);
-        assert!(locks(&json!({"lock": "compliance", "grace_days": 10})).unwrap().words.starts_with("after 10 days nobody"));
+        assert!(locks(&json!({"lock": "compliance", "grace_days": 10})).unwrap().words.starts_with("after 10 days no one"));
     }
 }

@@ -382,7 +382,7 @@ fn a_plan_ends_with_its_price() {
     let dearer = price(&[("network", "public-ipv4")], &network, None);
     assert_eq!(
         ends(&plan, &dearer).unwrap(),
-        "$3.65 a month before, $65.70 afterwards (+$62.05). 1 part has no known price and is not included.\n    +$62.05  network\n"
+        "$3.65 a month before, $65.70 afterwards (+$62.05). 1 part has no known price and is not\nincluded.\n    +$62.05  network\n"
     );
     assert_eq!(
         ends(&plan, &price(&[], &network[..1], Some(73))).unwrap(),
