@@ -36,6 +36,7 @@ pub mod context;
 pub mod contrast;
 mod dataflow;
 pub mod diff;
+mod draft;
 pub mod effect;
 pub mod error;
 pub mod events;

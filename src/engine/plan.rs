@@ -4,32 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::action::{Action, Order};
-use super::compare::{
-    IMPOSTOR, before, compare, compare_nothing, holds_data, leaves, refuse_clash, stray_name, write_generation,
-};
+use super::compare::write_generation;
 use super::context::Cx;
-use super::diff::{Change, Diff};
+use super::diff::Change;
+use super::draft::Draft;
 use super::error::{Class, Error, Result};
-use super::graph::Moved;
-use super::graph::{Graph, Node};
-use super::item::{ABSENT, Item, LEFT_OVER, beside, kept_reason, last_copy};
-use super::item::{is_guarded, is_protected};
+use super::graph::{Graph, Moved, Node};
+use super::item::{Item, is_guarded, is_protected, last_copy};
 use super::key::Key;
 use super::kind::Registry;
-use super::matching::{Match, Matching};
 use super::moved;
-use super::readiness::Readiness;
 use super::resource::Cloud;
-use super::rules::{self, What};
-use super::scope::{Claim, Scope};
+use super::scope::Scope;
 use super::snapshot::{Snapshot, generation, id};
-use super::tags::tag;
-use super::tags::{TAG_PROTECT, TAG_SECTION};
+use super::tags::TAG_PROTECT;
 use super::token;
-use super::token::Ids;
 
 /// The version of a plan's JSON form. It grows with every change that a reader could notice.
 pub const VERSION: u32 = 4;
@@ -87,149 +78,15 @@ impl Plan {
     pub fn make<C: Cloud>(registry: &Registry<C>, scope: &Scope, desired: Option<&Graph>, snapshot: &Snapshot) -> Result<Plan> {
         let empty = Graph::default();
         let graph = desired.unwrap_or(&empty);
-        let mut matching = Matching::new(snapshot, graph)?;
-        let mut ids = Ids::default();
-        for (key, at) in &matching.current {
-            ids.insert(key, snapshot.seen[*at].live.clone());
-        }
-        let mut generations: BTreeMap<Key, u32> = BTreeMap::new();
-        for seen in &snapshot.seen {
-            if let Some(key) = seen.key() {
-                let newest = generations.entry(key).or_insert(1);
-                *newest = seen.generation().max(*newest);
-            }
-        }
-        let order = graph.order().map_err(|cycle| cycle_error(&cycle))?;
-
-        let mut items: Vec<Item> = Vec::new();
-        let mut by_key: BTreeMap<Key, usize> = BTreeMap::new();
-        let mut by_seen: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut absent: BTreeMap<usize, &Key> = BTreeMap::new();
-        for key in &order {
-            let Some(node) = graph.get(key) else { continue };
-            let kind = registry.kind(&key.kind)?;
-            let found = matching.find(kind.as_ref(), node, &ids);
-            if graph.absent.contains(key) {
-                if let Match::At(at) = found {
-                    absent.insert(at, key);
-                }
-                continue;
-            }
-            let mut item = match found {
-                Match::Nothing => {
-                    let leaving = snapshot.seen.iter().find(|seen| leaves(seen, node));
-                    Item { effects: kind.creating(&node.desired), ..compare_nothing(node, leaving) }
-                }
-                Match::At(at) => {
-                    by_seen.insert(at, items.len());
-                    ids.insert(key, snapshot.seen[at].live.clone());
-                    let seen = &snapshot.seen[at];
-                    let known = [Some(&node.key), seen.key().as_ref()].map(|key| generations.get(key?).copied());
-                    let newest = known.into_iter().flatten().max().unwrap_or(1);
-                    compare(kind.as_ref(), graph, node, seen, newest, &ids)
-                }
-                Match::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
-            };
-            if item.action == Action::Create
-                || item.action == Action::Replace
-                || (item.action == Action::Update && kind.info().revisioned)
-            {
-                ids.forget(key);
-            } else if item.action == Action::Update {
-                for (_, attr) in rules::renewed(kind.info().rules).filter(|(field, _)| item.changes.touches(field)) {
-                    ids.forget_attr(key, attr);
-                }
-            }
-            item.needs =
-                token::named(&node.desired).into_iter().filter_map(|(to, need)| Some((*by_key.get(&to)?, need))).collect();
-            by_key.insert(key.clone(), items.len());
-            items.push(item);
-        }
-
-        for (key, at) in &matching.current {
-            if ids.live(key).is_none() && !by_key.contains_key(key) {
-                ids.insert(key, snapshot.seen[*at].live.clone());
-            }
-        }
-        for (at, seen) in snapshot.seen.iter().enumerate() {
-            // What is gone may have left revisions, and a destroy leaves nothing.
-            let remains = desired.is_none() && registry.kind(&seen.kind)?.info().revisioned;
-            let is_absent = absent.contains_key(&at);
-            if matching.taken.contains(&at) && !is_absent || seen.state == Readiness::Gone && !remains {
-                continue;
-            }
-            let key = match (&seen.claim, absent.get(&at).copied().cloned().or_else(|| seen.key())) {
-                (_, Some(key)) => key,
-                (Claim::Stray, None) => {
-                    Key::new(seen.kind.clone(), stray_name(registry.kind(&seen.kind)?.info().rules, seen, &ids))
-                }
-                _ => continue,
-            };
-            let kind = registry.kind(&seen.kind)?;
-            let leaving = matches!(seen.state, Readiness::Leaving(_));
-            let guarded = is_guarded(&seen.live).then(|| "its deletion protection is on".to_owned());
-            let leftover = seen.key().is_some() && by_key.contains_key(&key);
-            let tagged = matches!(seen.claim, Claim::Tagged(_));
-            // Consent names a key: it must not be mistaken for consent about the stack's own object.
-            let impostor = tagged && (leftover || matching.current.get(&key) != Some(&at));
-            let kept = desired.is_some() && !leaving && !leftover && !impostor && beside(&seen.fields).is_some();
-            by_seen.insert(at, items.len());
-            items.push(Item {
-                action: if impostor || kept { Action::Keep } else { Action::Delete },
-                order: None,
-                changes: Diff::default(),
-                reason: if impostor {
-                    Some(format!("{}: {IMPOSTOR}", seen.id()))
-                } else if kept {
-                    beside(&seen.fields).map(|of| kept_reason(&seen.kind, of, &key))
-                } else if let Readiness::Leaving(word) = &seen.state {
-                    Some(format!("it is already being deleted (`{word}`); this waits until it is gone"))
-                } else if leftover {
-                    Some(LEFT_OVER.to_owned())
-                } else if is_absent {
-                    Some(guarded.unwrap_or_else(|| ABSENT.to_owned()))
-                } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
-                    Some("not in the file, but inside an object of this stack".into())
-                } else {
-                    guarded
-                },
-                needs_consent: !leaving
-                    && !impostor
-                    && !kept
-                    && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields) || is_guarded(&seen.live)),
-                holds_data: !leaving && holds_data(kind.as_ref(), seen),
-                loses_data: false,
-                unmarked: false,
-                kept,
-                within: None,
-                last_copy: None,
-                carries_data: false,
-                effects: Vec::new(),
-                generation: seen.generation(),
-                desired: None,
-                before: Some(before(seen)),
-                needs: Vec::new(),
-                was_using: Vec::new(),
-                origin: tag(&seen.fields, TAG_SECTION).unwrap_or_default().to_owned(),
-                key,
-            });
-            if let (true, false, Some(item)) = (tagged, impostor, items.last_mut()) {
-                item.doubt();
-            }
-        }
-
-        link_live(registry, &mut items, snapshot, &by_seen)?;
-        refuse_what_stays_in_use(registry, &mut items)?;
-        let like = if desired.is_some() { moved::suggestions(&items) } else { Vec::new() };
-        let hints = like.into_iter().map(|Moved { from, to }| {
-            format!("`{from}` is deleted and `{to}`, which is like it, is created. If it is the same under a new name, add this to the file, and nothing of it is replaced: `moved: {{ {from}: {to} }}`")
-        });
-        let hints = hints.collect();
+        let mut draft = Draft::new(registry, scope, graph, desired.is_none(), snapshot)?;
+        draft.compare_desired(&graph.order().map_err(|cycle| cycle_error(&cycle))?)?;
+        draft.delete_rest()?;
+        let items = draft.linked()?;
         let mut plan = Plan {
             version: VERSION,
             scope: scope.clone(),
             destroy: desired.is_none(),
-            hints,
+            hints: if desired.is_some() { renames(&items) } else { Vec::new() },
             kept_in: None,
             moved: graph.moved.clone(),
             ignored_tags: graph.ignored_tags().to_vec(),
@@ -237,12 +94,17 @@ impl Plan {
             awake: graph.awake.values().cloned().collect(),
         };
         plan.settle_orders(registry)?;
-        for item in &mut plan.items {
+        plan.note_last_copies();
+        Ok(plan)
+    }
+
+    /// Notes what copy is left of the data of what is deleted.
+    fn note_last_copies(&mut self) {
+        for item in &mut self.items {
             if matches!(item.action, Action::Delete | Action::Replace) && !item.is_leaving() {
                 item.last_copy = item.before.as_ref().and_then(last_copy);
             }
         }
-        Ok(plan)
     }
 
     /// Makes the same from a snapshot that may have trusted the cloud's index. "Nothing to do" may rest on the index, but nothing
@@ -413,96 +275,27 @@ fn present<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
+/// Returns how to say in the file that what seems to leave it only has another name.
+fn renames(items: &[Item]) -> Vec<String> {
+    let hint = |Moved { from, to }| {
+        format!(
+            "`{from}` is deleted and `{to}`, which is like it, is created. If it is the same under a new name, add this to the file, and nothing of it is replaced: `moved: {{ {from}: {to} }}`"
+        )
+    };
+    moved::suggestions(items).into_iter().map(hint).collect()
+}
+
 fn cycle_error(cycle: &[Key]) -> Error {
     let mut names: Vec<String> = cycle.iter().map(Key::to_string).collect();
     names.extend(names.first().cloned());
     Error::new(Class::Invalid, format!("these objects refer to each other in a cycle: {}", names.join(" → ")))
 }
 
-/// Finds which live object refers to which, by the physical references in what was read.
-fn link_live<C: Cloud>(
-    registry: &Registry<C>,
-    items: &mut [Item],
-    snapshot: &Snapshot,
-    by_seen: &BTreeMap<usize, usize>,
-) -> Result<()> {
-    let mut index: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for (at, item) in by_seen {
-        let seen = &snapshot.seen[*at];
-        for value in seen.live.as_object().into_iter().flat_map(|m| m.values()).filter_map(Value::as_str) {
-            let known = index.entry((seen.kind.as_str(), value)).or_insert(*item);
-            // What certainly belongs to the stack comes first.
-            if !items[*item].is_impostor() {
-                *known = *item;
-            }
-        }
-    }
-    for (at, item) in by_seen {
-        let seen = &snapshot.seen[*at];
-        let rules = registry.kind(&seen.kind)?.info().rules;
-        let mut using = BTreeSet::new();
-        for (field, value) in seen.fields.as_object().into_iter().flatten() {
-            if rules::fields(rules, What::Loose).any(|loose| loose == field) {
-                continue;
-            }
-            token::visit(value, &mut |token| {
-                if let token::Token::Physical { kind, value, .. } = token
-                    && let Some(to) = index.get(&(kind, value))
-                    && to != item
-                {
-                    using.insert(*to);
-                }
-            });
-        }
-        items[*item].was_using = using.into_iter().collect();
-    }
-    Ok(())
-}
-
-/// Refuses to delete what holds data while something that stays uses it: its data could not be read any more. Whatever the file does not
-/// have and is kept all the same must not lose anything that it uses: the cloud would refuse that in the middle of a run.
-fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]) -> Result<()> {
-    let mut refused: Vec<(usize, String)> = Vec::new();
-    let stays = |item: &&Item| matches!(item.action, Action::Keep | Action::Update) && !item.is_impostor();
-    for item in items.iter().filter(stays) {
-        let Some(before) = &item.before else { continue };
-        let rules = registry.kind(&item.key.kind)?.info().rules;
-        for &used in &item.was_using {
-            let going = &items[used];
-            let counts = item.kept || registry.kind(&going.key.kind)?.info().holds_data;
-            if going.action != Action::Delete || going.is_leaving() || !counts {
-                continue;
-            }
-            let lives: Vec<&str> =
-                going.before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values()).filter_map(Value::as_str).collect();
-            let stays = before.fields.as_object().into_iter().flatten().any(|(field, value)| {
-                let mut uses = false;
-                token::visit(value, &mut |token| {
-                    uses |= matches!(token, token::Token::Physical { kind, value, .. } if kind == going.key.kind && lives.contains(&value));
-                });
-                // What only orders the two is no use.
-                let is_use = [What::Loose, What::OrderOnly].iter().all(|what| rules::fields(rules, *what).all(|other| other != field));
-                uses && is_use && !item.changes.touches(field)
-            });
-            if stays {
-                refused.push((used, format!("`{}` is kept and uses it", item.key)));
-            }
-        }
-    }
-    for (at, why) in refused {
-        items[at].action = Action::Refuse;
-        items[at].reason = Some(match items[at].reason.take() {
-            Some(reason) => format!("{reason}; {why}"),
-            None => format!("{why}; delete or change that first"),
-        });
-    }
-    Ok(())
-}
-
 /// Checks whether a change is of a tag that the engine writes itself and that a person need not see.
 pub fn is_ownership(change: &Change) -> bool {
     change.path.starts_with("tags.stack:") && change.path.strip_prefix("tags.") != Some(TAG_PROTECT)
 }
+
 /// Returns what to know about a plan for which fields were proven that others can change: a change of theirs is not seen.
 fn unseen<C: Cloud>(registry: &Registry<C>, snapshot: &Snapshot) -> Option<String> {
     let changeable = |kind: &str| registry.find(kind).map(|kind| kind.info()).filter(|info| !info.revisioned);
