@@ -47,12 +47,16 @@ pub use facts::{Facts, Problem, hosted, placed, wanted};
 
 use std::collections::BTreeMap;
 
+use self::certificates::Certificates;
+use self::keys::Keys;
+use self::load_balancer::Balancer;
+use self::services::JobTask;
 use crate::aws::Clients;
 use crate::config::Stack;
 use crate::config::rest::Rest;
 use crate::engine::graph::Clash;
 use crate::engine::tags::TAG_AWAKE;
-use crate::engine::{Error, Graph, Moved, Registry, Scope, lies_in};
+use crate::engine::{Error, Graph, Key, Moved, Node, Registry, Scope, lies_in};
 
 /// Why a stack cannot be expanded.
 #[derive(Debug)]
@@ -82,98 +86,147 @@ pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
 pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) -> Result<Graph, Failure> {
     let mut graph = Graph::default();
     let stack: &Stack = &stack.brought_up(&facts.scope.env);
-    let missing = facts.existing.missing.iter().chain(facts.host.iter().flat_map(|host| &host.missing));
-    let mut problems: Vec<Problem> = missing
-        .map(|m| Problem { at: m.at.clone(), code: "not-there", message: m.message.clone(), help: m.help.clone() })
-        .collect();
+    let mut problems = missing(facts);
     if !problems.is_empty() {
         return Err(Failure::Problems(problems));
     }
-    let keys = keys::expand(&mut graph, stack, facts)?;
-    let certificates = certificates::expand(&mut graph, stack, facts)?;
-    problems.extend(certificates::misplaced(&certificates, stack, facts));
-    let (mut balancer, mut jobs) = (None, Vec::new());
-    if facts.has_network && facts.host.is_none() || stack.needs_network() {
-        let network = match (&facts.host, &stack.existing.network) {
-            (Some(host), _) => Ok(share::network(host)),
-            (None, Some(theirs)) => Ok(network::existing(theirs, facts)),
-            (None, None) => network::expand(&mut graph, stack, &keys, facts)?,
-        };
-        match network {
-            Ok(network) => {
-                problems.extend(share::conflicts(stack, facts));
-                balancer = match stack.share.load_balancer {
-                    Some(_) => share::balancer(&mut graph, stack, &network, facts)?,
-                    None => load_balancer::expand(&mut graph, stack, &network, &certificates, facts)?,
-                };
-                let mut offers = databases::expand(&mut graph, stack, &network, &keys)?;
-                offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
-                offers.extend(uses::existing(facts));
-                offers.extend(facts.host.iter().flat_map(share::offers));
-                problems.extend(uses::ambiguous(stack, &offers));
-                let inputs = services::Inputs {
-                    stack,
-                    network: &network,
-                    balancer: balancer.as_ref(),
-                    keys: &keys,
-                    offers: &offers,
-                    facts,
-                };
-                jobs = services::expand(&mut graph, &inputs)?;
-                rotation::expand(&mut graph, stack, &keys, facts)?;
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let distribution = cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
-    dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
-    firewall::expand(&mut graph, stack, balancer.as_ref(), distribution.as_ref(), &keys, facts)?;
-    access::expand(&mut graph, stack, facts)?;
-    pipelines::expand(&mut graph, stack, facts)?;
-    identity_center::expand(&mut graph, stack, facts, &mut problems)?;
-    resources::expand(&mut graph, stack, registry, &mut problems)?;
-    archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
-    archive_jobs::expand(&mut graph, stack, &jobs, &keys, facts)?;
-    queries::expand(&mut graph, stack, &mut problems)?;
-    let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), &keys, facts, &mut problems)?;
-    people_roles::expand(&mut graph, stack, topic.as_ref(), facts)?;
-    budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
-    backup::expand(&mut graph, stack, &keys, topic.as_ref(), facts, &mut problems)?;
-    recovery::expand(&mut graph, stack, facts)?;
-    recovery::copy_secrets(&mut graph, stack, facts);
-    keys::let_in(&mut graph, facts.scope);
-    dashboard::expand(&mut graph, stack, facts)?;
-    access::limit(&mut graph, stack, facts.scope)?;
-    problems.extend(graph.clashes().iter().map(clash));
-    references::settle(&mut graph, registry, &mut problems);
-    limits::complete(&mut graph, facts.scope, &mut problems);
-    names::check(&graph, facts.scope, &mut problems);
-    limits::check(&graph, facts.scope, &mut problems);
-    if problems.is_empty() {
-        for (node, missing) in graph.dangling() {
-            problems.push(Problem {
-                at: node.origin.clone(),
-                code: "unknown-reference",
-                message: format!("`{}` refers to `{missing}`, which this stack does not have", node.key),
-                help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string()))
-                    .map(|near| format!("did you mean `{near}`?"))
-                    .or_else(|| share::help(facts))
-                    .unwrap_or_else(|| "`stack graph --all` shows the objects of the stack".into()),
-            });
-        }
-    }
-    if let (true, Err(cycle)) = (problems.is_empty(), graph.order()) {
-        let names: Vec<String> = cycle.iter().chain(cycle.first()).map(|k| format!("`{k}`")).collect();
-        let at = cycle.first().and_then(|k| graph.get(k)).map(|n| n.origin.clone()).unwrap_or_default();
-        problems.push(Problem {
-            at,
-            code: "circle",
-            message: format!("these objects refer to each other in a cycle: {}", names.join(" → ")),
-            help: "remove one of the references".into(),
-        });
-    }
+    sections(&mut graph, stack, facts, registry, &mut problems)?;
+    settle(&mut graph, facts, registry, &mut problems);
     problems.extend(moved(&mut graph, stack));
     problems.extend(mends::exceptions(stack));
+    problems.extend(protect(&mut graph, stack, registry));
+    if !problems.is_empty() {
+        return Err(Failure::Problems(problems));
+    }
+    let mut tags: BTreeMap<String, String> = stack.tags.clone();
+    tags.extend(Rest::of(stack).map(|rest| (TAG_AWAKE.to_owned(), rest.to_string())));
+    graph.own(registry, facts.scope, &tags)?;
+    graph.ignore_tags(&stack.ignore_tags);
+    Ok(graph)
+}
+
+/// Returns the problems of what the file names in AWS and does not exist there.
+fn missing(facts: &Facts<'_>) -> Vec<Problem> {
+    let missing = facts.existing.missing.iter().chain(facts.host.iter().flat_map(|host| &host.missing));
+    missing.map(|m| Problem { at: m.at.clone(), code: "not-there", message: m.message.clone(), help: m.help.clone() }).collect()
+}
+
+/// Adds the objects of every section.
+fn sections(
+    graph: &mut Graph,
+    stack: &Stack,
+    facts: &Facts<'_>,
+    registry: &Registry<Clients>,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    let keys = keys::expand(graph, stack, facts)?;
+    let certificates = certificates::expand(graph, stack, facts)?;
+    problems.extend(certificates::misplaced(&certificates, stack, facts));
+    let (balancer, jobs) = in_network(graph, stack, &keys, &certificates, facts, problems)?;
+    let distribution = cdn::expand(graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
+    dns::expand(graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
+    firewall::expand(graph, stack, balancer.as_ref(), distribution.as_ref(), &keys, facts)?;
+    access::expand(graph, stack, facts)?;
+    pipelines::expand(graph, stack, facts)?;
+    identity_center::expand(graph, stack, facts, problems)?;
+    resources::expand(graph, stack, registry, problems)?;
+    archive::expand(graph, stack, &keys, facts, problems)?;
+    archive_jobs::expand(graph, stack, &jobs, &keys, facts)?;
+    queries::expand(graph, stack, problems)?;
+    let topic = alarms::expand(graph, stack, balancer.as_ref(), &keys, facts, problems)?;
+    people_roles::expand(graph, stack, topic.as_ref(), facts)?;
+    budget::expand(graph, stack, topic.as_ref(), facts, problems)?;
+    backup::expand(graph, stack, &keys, topic.as_ref(), facts, problems)?;
+    recovery::expand(graph, stack, facts)?;
+    recovery::copy_secrets(graph, stack, facts);
+    keys::let_in(graph, facts.scope);
+    dashboard::expand(graph, stack, facts)?;
+    access::limit(graph, stack, facts.scope)
+}
+
+/// Adds the network, if there is one, and what is in it: the load balancer, databases, caches and services. Returns the load balancer, and
+/// the task definitions of the archive's jobs.
+fn in_network(
+    graph: &mut Graph,
+    stack: &Stack,
+    keys: &Keys,
+    certificates: &Certificates,
+    facts: &Facts<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<(Option<Balancer>, Vec<JobTask>), Error> {
+    if !(facts.has_network && facts.host.is_none() || stack.needs_network()) {
+        return Ok((None, Vec::new()));
+    }
+    let network = match (&facts.host, &stack.existing.network) {
+        (Some(host), _) => Ok(share::network(host)),
+        (None, Some(theirs)) => Ok(network::existing(theirs, facts)),
+        (None, None) => network::expand(graph, stack, keys, facts)?,
+    };
+    let network = match network {
+        Ok(network) => network,
+        Err(problem) => {
+            problems.push(problem);
+            return Ok((None, Vec::new()));
+        }
+    };
+    problems.extend(share::conflicts(stack, facts));
+    let balancer = match stack.share.load_balancer {
+        Some(_) => share::balancer(graph, stack, &network, facts)?,
+        None => load_balancer::expand(graph, stack, &network, certificates, facts)?,
+    };
+    let mut offers = databases::expand(graph, stack, &network, keys)?;
+    offers.extend(caches::expand(graph, stack, &network, keys)?);
+    offers.extend(uses::existing(facts));
+    offers.extend(facts.host.iter().flat_map(share::offers));
+    problems.extend(uses::ambiguous(stack, &offers));
+    let inputs = services::Inputs { stack, network: &network, balancer: balancer.as_ref(), keys, offers: &offers, facts };
+    let jobs = services::expand(graph, &inputs)?;
+    rotation::expand(graph, stack, keys, facts)?;
+    Ok((balancer, jobs))
+}
+
+/// Completes what depends on all objects, and finds what is wrong with them together.
+fn settle(graph: &mut Graph, facts: &Facts<'_>, registry: &Registry<Clients>, problems: &mut Vec<Problem>) {
+    problems.extend(graph.clashes().iter().map(clash));
+    references::settle(graph, registry, problems);
+    limits::complete(graph, facts.scope, problems);
+    names::check(graph, facts.scope, problems);
+    limits::check(graph, facts.scope, problems);
+    // The rest follows from what is wrong already.
+    if problems.is_empty() {
+        problems.extend(dangling(graph, facts));
+    }
+    if problems.is_empty() {
+        problems.extend(circle(graph));
+    }
+}
+
+/// Returns the problems of references to objects that the stack does not have.
+fn dangling(graph: &Graph, facts: &Facts<'_>) -> Vec<Problem> {
+    let problem = |(node, missing): (&Node, Key)| Problem {
+        at: node.origin.clone(),
+        code: "unknown-reference",
+        message: format!("`{}` refers to `{missing}`, which this stack does not have", node.key),
+        help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string()))
+            .map(|near| format!("did you mean `{near}`?"))
+            .or_else(|| share::help(facts))
+            .unwrap_or_else(|| "`stack graph --all` shows the objects of the stack".into()),
+    };
+    graph.dangling().into_iter().map(problem).collect()
+}
+
+/// Returns the problem of objects that refer to each other in a cycle.
+fn circle(graph: &Graph) -> Option<Problem> {
+    let cycle = graph.order().err()?;
+    let names: Vec<String> = cycle.iter().chain(cycle.first()).map(|k| format!("`{k}`")).collect();
+    let at = cycle.first().and_then(|k| graph.get(k)).map(|n| n.origin.clone()).unwrap_or_default();
+    let message = format!("these objects refer to each other in a cycle: {}", names.join(" → "));
+    Some(Problem { at, code: "circle", message, help: "remove one of the references".into() })
+}
+
+/// Protects what the file asks to protect, and returns the problems of what protects nothing.
+fn protect(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>) -> Vec<Problem> {
+    let mut problems = Vec::new();
     for (at, path) in stack.protect.iter().enumerate() {
         if graph.protect(registry, path) == 0 {
             problems.push(Problem {
@@ -187,14 +240,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
             });
         }
     }
-    if !problems.is_empty() {
-        return Err(Failure::Problems(problems));
-    }
-    let mut tags: BTreeMap<String, String> = stack.tags.clone();
-    tags.extend(Rest::of(stack).map(|rest| (TAG_AWAKE.to_owned(), rest.to_string())));
-    graph.own(registry, facts.scope, &tags)?;
-    graph.ignore_tags(&stack.ignore_tags);
-    Ok(graph)
+    problems
 }
 
 /// Returns the problem of two names in the file that become one name of an object.
