@@ -24,8 +24,8 @@ from measure import LocalAws, Proxy, Run, environment, machine, table
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def stack_of(services):
-    text = "stack: many\nregion: us-east-1\nnetwork: { zones: 3 }\nservices:\n"
+def stack_of(services, alarms):
+    text = "stack: many\nregion: us-east-1\nnetwork: { zones: 3 }\n" + ("" if alarms else "alarms: off\n") + "services:\n"
     for n in range(services):
         text += f'  s{n}:\n    image: nginx:1.27\n    port: 8080\n    routes: ["/s{n}/*"]\n    scale: {{ min: 1, max: 2 }}\n'
     return text
@@ -35,6 +35,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stack", default=str(ROOT / "target/release/stack"), help="the binary to measure")
     parser.add_argument("--services", type=int, nargs="+", default=[10, 100, 300])
+    parser.add_argument("--no-alarms", action="store_true", help="with `alarms: off`, of which a service has six by default")
     parser.add_argument("--plans", type=int, default=5)
     parser.add_argument("--delay", type=float, default=0.5, help="seconds that every answer is late for measuring the depth")
     parser.add_argument("--answer", type=float, default=0.15, help="seconds in which every kept answer comes for the wall time")
@@ -50,7 +51,7 @@ def main():
             env = environment(proxy.url, "100000000001")
             file = pathlib.Path(folder) / "many.yaml"
             for services in options.services:
-                file.write_text(stack_of(services))
+                file.write_text(stack_of(services, not options.no_alarms))
                 aws.reset()
                 applied = Run([binary, "apply", str(file), "--yes"], env)
                 proxy.take()

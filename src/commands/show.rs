@@ -13,7 +13,7 @@ use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use super::{outputs, saved};
 use crate::aws::Clients;
-use crate::aws::cloudwatch::{Dashboard, console};
+use crate::aws::cloudwatch::{Dashboard, Watch, console};
 use crate::aws::ec2::DefaultSecurityGroup;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
@@ -67,6 +67,7 @@ struct Shown {
     distributions: Vec<Distribution>,
     databases: Vec<Database>,
     caches: Vec<Cache>,
+    alarms: Vec<Watch>,
     objects: Vec<Object>,
     outputs: BTreeMap<String, String>,
     /// The run that changed the stack last, as far as the history can be read.
@@ -206,6 +207,7 @@ async fn read(session: &Session) -> Result<Shown> {
         distributions: distributions(&snapshot),
         databases: of(&snapshot, Database::of),
         caches: of(&snapshot, Cache::of),
+        alarms: of(&snapshot, Watch::of),
         objects: objects(&snapshot, &session.registry),
         // Who may not read the history sees everything else.
         last_run: runs.ok().and_then(|(records, _)| records.into_iter().next()).map(LastRun::of),
@@ -314,7 +316,8 @@ fn why(service: &Service) -> Option<String> {
 /// How a state is to be read: by words of ECS, RDS, ElastiCache and CloudFront.
 fn tone(header: &str, cell: &str) -> Tone {
     const GOOD: &[&str] = &["healthy", "available", "deployed", "ready"];
-    const BAD: &[&str] = &["fail", "degraded", "old revision", "incompatible", "inaccessible", "insufficient", "full", "error"];
+    const BAD: &[&str] =
+        &["fail", "degraded", "old revision", "incompatible", "inaccessible", "insufficient", "full", "error", "in alarm"];
     match cell {
         _ if !["STATE", "STATUS"].contains(&header) => Tone::Plain,
         cell if GOOD.contains(&cell) => Tone::Good,
@@ -443,6 +446,7 @@ fn text(head: &str, shown: &Shown, all: bool, terminal: &Terminal) -> String {
         out += "\n";
         out += &ui::toned_table(terminal, &["CACHE", "STATUS", "ENGINE", "NODE", "NODES", "ENDPOINT"], &rows, &tone);
     }
+    out += &alarms(&shown.alarms, terminal);
     let worrying: Vec<&Object> = shown.objects.iter().filter(|o| all || o.state != "ready").collect();
     if !worrying.is_empty() {
         let rows: Vec<Vec<String>> = worrying.iter().map(|o| vec![o.key.clone(), o.state.clone(), o.id.clone()]).collect();
@@ -458,6 +462,27 @@ fn text(head: &str, shown: &Shown, all: bool, terminal: &Terminal) -> String {
         out += &ui::note(&run.text(), terminal);
     }
     out
+}
+
+/// Returns how many alarms have gone off, and which.
+fn alarms(all: &[Watch], terminal: &Terminal) -> String {
+    let on: Vec<&Watch> = all.iter().filter(|alarm| alarm.state.is_alarm()).collect();
+    let unknown = all.iter().filter(|alarm| alarm.state.is_unknown()).count();
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut out = String::new();
+    if !on.is_empty() {
+        let row = |alarm: &&Watch| {
+            let since = alarm.state.since.as_deref().map_or_else(String::new, ago);
+            vec![alarm.name.clone(), "in alarm".to_owned(), since, alarm.state.why.clone().unwrap_or_default()]
+        };
+        let rows: Vec<Vec<String>> = on.iter().map(row).collect();
+        out += &format!("\n{}", ui::toned_table(terminal, &["ALARM", "STATE", "SINCE", "WHY"], &rows, &tone));
+    }
+    let without_data = if unknown > 0 { format!(", {unknown} without data") } else { String::new() };
+    let in_alarm = if on.is_empty() { "none".to_owned() } else { on.len().to_string() };
+    out + &format!("\n{}, {in_alarm} in alarm{without_data}\n", ui::count(all.len(), "alarm"))
 }
 
 #[cfg(test)]

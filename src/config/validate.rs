@@ -237,6 +237,15 @@ fn is_shared(address: std::net::Ipv4Addr) -> bool {
     a == 100 && (64..128).contains(&b)
 }
 
+/// The control that load balancers redirect HTTP to HTTPS.
+const REDIRECTS: &str = "ELB.1";
+
+/// Checks whether the file accepts today that a control is not met.
+fn is_accepted(stack: &Stack, control: &str) -> bool {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    stack.check.exceptions.get(control).is_some_and(|exception| exception.holds(today))
+}
+
 /// Returns notes on what is probably intended and worth a line all the same. `has_network` says whether the file has that section.
 pub fn notes(stack: &Stack, has_network: bool) -> Vec<String> {
     let plain = stack.load_balancer.as_ref().is_none_or(|b| b.certificate.is_none() && !b.internal);
@@ -250,12 +259,11 @@ pub fn notes(stack: &Stack, has_network: bool) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if stack.is_load_balanced() && plain && stack.share.load_balancer.is_none() {
-        out.push(
+    if stack.is_load_balanced() && plain && stack.share.load_balancer.is_none() && !is_accepted(stack, REDIRECTS) {
+        out.push(format!(
             "The load balancer serves HTTP only, without encryption. For HTTPS, give it a certificate: \
-             `load_balancer: { certificate: certificates.NAME }`."
-                .to_owned(),
-        );
+             `load_balancer: {{ certificate: certificates.NAME }}`. `{REDIRECTS}` in `check.exceptions` accepts it."
+        ));
     }
     if let Some(recovery) = stack.recovery.as_ref().filter(|recovery| recovery.mode != Mode::Backup) {
         out.push(format!("The standby in `{}` is kept by a command of its own: `stack recovery apply`.", recovery.region));

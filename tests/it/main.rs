@@ -35,6 +35,7 @@ mod elsewhere;
 mod emergency;
 mod encryption;
 mod environments;
+mod examples;
 mod existing;
 mod failing;
 mod faults;

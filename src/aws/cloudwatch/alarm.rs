@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::aws::cloudwatch::alarms::{self, Alarms, NAME};
 use crate::aws::cloudwatch::errors::failed;
+use crate::aws::cloudwatch::state::AlarmState;
 use crate::aws::ec2::NatGateway;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
@@ -131,6 +132,10 @@ pub struct Live {
     pub id: String,
     /// The ARN.
     pub arn: String,
+    /// Its state, when it was read.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub state: AlarmState,
 }
 
 impl Live {
@@ -138,7 +143,7 @@ impl Live {
     pub(super) fn of(cx: &Cx, name: String) -> Live {
         let scope = &cx.scope;
         let arn = format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", scope.partition, scope.region, scope.account);
-        Live { id: name, arn }
+        Live { id: name, arn, state: AlarmState::default() }
     }
 }
 
@@ -223,7 +228,15 @@ async fn observed(cx: &Cx, all: &Alarms, alarm: &MetricAlarm) -> Result<Option<O
     let tags = all.tags_of(cx, &arn).await?;
     Ok(Some(Observed {
         claim: names::claim(cx, cx.scope.claim(Alarm::KIND, &tags, false), &tags, &name, NAME),
-        live: Live { id: name, arn },
+        live: Live {
+            id: name,
+            arn,
+            state: AlarmState::of(
+                alarm.state_value(),
+                alarm.state_transitioned_timestamp().or(alarm.state_updated_timestamp()),
+                alarm.state_reason(),
+            ),
+        },
         fields: Alarm::from_sdk(alarm, tags),
         state: Readiness::Ready,
     }))

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::alarm::{ACTIONS, Alarm, DESCRIPTION, Live, TOPIC, action, retag, tags_to_sdk};
 use super::alarms::{self, NAME};
 use crate::aws::cloudwatch::errors::failed;
+use crate::aws::cloudwatch::state::AlarmState;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::ownership::tags::Tags;
@@ -176,7 +177,15 @@ impl Resource for CompositeAlarm {
             let tags = all.tags_of(cx, arn).await?;
             Ok::<_, Error>(Observed {
                 claim: names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &tags, name, NAME),
-                live: Live { id: name.to_owned(), arn: arn.to_owned() },
+                live: Live {
+                    id: name.to_owned(),
+                    arn: arn.to_owned(),
+                    state: AlarmState::of(
+                        found.state_value(),
+                        found.state_transitioned_timestamp().or(found.state_updated_timestamp()),
+                        found.state_reason(),
+                    ),
+                },
                 fields: CompositeAlarm::from_sdk(found, composites, tags),
                 state: Readiness::Ready,
             })

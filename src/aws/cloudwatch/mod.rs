@@ -9,10 +9,12 @@ mod cost;
 mod dashboard;
 pub(in crate::aws) mod errors;
 pub mod metrics;
+mod state;
 
 pub use alarm::{Alarm, Metric};
 pub use composite::CompositeAlarm;
 pub use dashboard::{Dashboard, console};
+pub use state::Watch;
 
 use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::wing::{KindRow, Wing};

@@ -280,6 +280,11 @@ fn a_balancer_without_a_certificate_is_only_noted() {
     let notes = super::notes(&loaded.stack, false);
     assert!(notes[0].contains("NAT gateway each") && notes[1].contains("HTTP only"), "{notes:?}");
     assert_eq!(super::notes(&loaded.stack, true).len(), 1, "chosen is chosen");
+    let accepted = |until: &str| {
+        let exception = format!("{text}check: {{ exceptions: {{ ELB.1: {{ reason: no domain yet, until: {until} }} }} }}\n");
+        super::notes(&self::loaded(&exception).stack, true).len()
+    };
+    assert_eq!((accepted("2199-12-31"), accepted("2020-12-31")), (0, 1));
 }
 
 #[test]
