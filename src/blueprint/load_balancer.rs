@@ -18,8 +18,9 @@ use crate::config::types::LoadBalancer as Section;
 use crate::engine::{AnyRef, Error, Graph, Ref};
 
 const ORIGIN: &str = "load_balancer";
-/// TLS 1.2 and 1.3 with forward secrecy.
-const SSL_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
+/// TLS 1.2 and 1.3 with forward secrecy and without CBC, and with hybrid post-quantum key exchange for clients that have it: the policy
+/// that AWS recommends (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html>).
+const SSL_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09";
 /// How long a connection may be silent when nothing is said: AWS's own default.
 pub const IDLE_SECONDS: u64 = 60;
 /// What the names of logged requests start with, in the bucket for them.
@@ -356,6 +357,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::aws::control::View;
+    use crate::aws::registry;
     use crate::blueprint::tests::graph;
 
     #[test]
@@ -372,6 +375,20 @@ mod tests {
             priority(&route("/api/*"), "x", &mut taken);
         }
         assert_eq!(taken.len(), 1002, "a full band is no end");
+    }
+
+    #[test]
+    fn https_meets_the_controls() {
+        let graph = graph(&json!({"stack": "a", "region": "us-east-1",
+            "certificates": {"site": {"domain": "shop.example.com", "zone": "Z0123456789ABCDEFGHIJ"}},
+            "load_balancer": {"certificate": "certificates.site"},
+            "services": {"web": {"image": "i", "port": 80, "routes": ["/*"]}}}));
+        let view = View::of_graph(&graph, "123456789012");
+        assert_eq!(view.raw("elbv2.listener").count(), 2);
+        for id in ["ELB.1", "ELB.17"] {
+            let control = registry::controls().find(|control| control.id == id).unwrap();
+            assert_eq!((control.check)(&view).unwrap(), [], "{id}");
+        }
     }
 
     #[test]

@@ -372,7 +372,7 @@ pub struct LoadBalancer {
     pub access_logs: bool,
     /// The IPv4 networks that may connect.
     pub allow: Vec<Cidr>,
-    /// The security policy of the HTTPS listener, by AWS's name. Default: `ELBSecurityPolicy-TLS13-1-2-2021-06`.
+    /// The security policy of the HTTPS listener, by AWS's name. Default: `ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09`.
     #[schemars(example = &"ELBSecurityPolicy-TLS13-1-2-Res-2021-06")]
     pub ssl_policy: Option<String>,
     /// Further attributes of the load balancer, by AWS's names. Default: AWS's, but
