@@ -181,6 +181,27 @@ fn what_someone_changed_is_found_in_what_runs() {
     s.place.stack(DESTROY).ok();
 }
 
+/// What a file leaves out of a bucket is as AWS has it for a new one; of one that runs the real value counts.
+#[test]
+fn what_a_bucket_leaves_out_is_looked_at_in_what_runs() {
+    let s = Subject::new("stack: shop\nregion: us-east-1\nresources:\n  s3.bucket: { files: {} }\n");
+    s.apply();
+    let unblock = r#"
+name = next(bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"] if "files" in bucket["Name"])
+client("s3").delete_public_access_block(Bucket=name)
+result = None
+"#;
+    s.account.boto3(unblock, &Value::Null);
+    let public = |more: &[&str]| -> Vec<Value> {
+        let all = s.place.stack(&[&["check", "s.yaml", "--json"], more].concat()).exits(2).json();
+        let findings = all["findings"].as_array().unwrap().iter().filter(|finding| finding["id"] == "S3.8");
+        findings.map(|finding| finding["found"].clone()).collect()
+    };
+    assert_eq!(public(&[]), Vec::<Value>::new());
+    assert_eq!(public(&["--live"]), [json!("live")]);
+    s.place.stack(DESTROY).ok();
+}
+
 /// The account: who may sign in how, and what it says of everybody.
 #[test]
 fn the_account_is_held_to_controls_when_asked() {

@@ -371,10 +371,23 @@ fn rows() -> Vec<(&'static [&'static str], Break, &'static str)> {
     // Public buckets: what blocks them counts first.
     for (id, action) in [("S3.2", "s3:GetObject"), ("S3.3", "s3:PutObject")] {
         let ids: &'static [&'static str] = Box::leak(Box::new([id, "S3.5", "S3.8"]));
-        let bucket = json!({"versioning": true, "ownership": "BucketOwnerEnforced", "encryption": {"algorithm": "aws:kms"}, "lifecycle": {"o": {"expire_versions_after": 3}}});
+        let bucket = json!({"versioning": true, "block_public_access": false, "ownership": "BucketOwnerEnforced", "encryption": {"algorithm": "aws:kms"}, "lifecycle": {"o": {"expire_versions_after": 3}}});
         rows.push((ids, Add("s3.bucket/public", json!({"bucket": bucket, "policy": public(action)})), "s3.bucket/public"));
     }
     rows
+}
+
+/// What a file leaves out of a bucket is as AWS has it for a new one.
+#[test]
+fn a_bucket_without_settings_blocks_public_access() {
+    let of = |bucket: Value| -> BTreeSet<&'static str> {
+        let all = BTreeMap::from([("s3.bucket/b".to_owned(), bucket)]);
+        found(&view(&all)).into_iter().map(|(id, _)| id).collect()
+    };
+    let bare = of(json!({}));
+    assert!(bare.contains("S3.5") && bare.contains("S3.13"), "{bare:?}");
+    let open = of(json!({"block_public_access": false, "ownership": "ObjectWriter"}));
+    assert_eq!(open.difference(&bare).copied().collect::<Vec<_>>(), ["S3.12", "S3.8"]);
 }
 
 /// The objects after a change.
