@@ -84,14 +84,10 @@ pub fn mended(section: &str, key: &Key, mend: &Mend) -> Option<(Vec<String>, Val
 
 /// Finds exceptions for controls that do not exist. Where the file has rules of its own, any other id can be one of theirs.
 pub(super) fn exceptions(stack: &Stack) -> Vec<Problem> {
-    if !stack.check.rules.is_empty() {
-        return Vec::new();
-    }
-    let unknown = stack.check.exceptions.keys().filter(|id| registry::controls().all(|control| control.id != id.as_str()));
-    unknown
+    unknown(stack, like_aws)
         .map(|id| Problem {
             at: format!("check.exceptions.{id}"),
-            code: "no-such-control",
+            code: NO_SUCH_CONTROL,
             message: format!("`{id}` is not a control that `stack check` knows"),
             help: nearest(id, registry::controls().map(|control| control.id.to_owned())).map_or_else(
                 || "`stack check --list` lists them".into(),
@@ -99,6 +95,32 @@ pub(super) fn exceptions(stack: &Stack) -> Vec<Problem> {
             ),
         })
         .collect()
+}
+
+/// Finds exceptions for rules of the user's own, which only `stack check` can be given.
+pub fn without_rules(stack: &Stack) -> Vec<Problem> {
+    unknown(stack, |id| !like_aws(id))
+        .map(|id| Problem {
+            at: format!("check.exceptions.{id}"),
+            code: NO_SUCH_CONTROL,
+            message: format!("`{id}` is neither a control nor the id of a rule of your own"),
+            help: "`stack check --list` lists the controls; rules of your own are given with `--rules` or `check.rules`".into(),
+        })
+        .collect()
+}
+
+const NO_SUCH_CONTROL: &str = "no-such-control";
+
+/// Returns the exceptions that are not for controls, unless the file has rules of its own.
+fn unknown(stack: &Stack, is_meant: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+    let ids = stack.check.exceptions.keys().map(String::as_str).filter(|_| stack.check.rules.is_empty());
+    ids.filter(move |id| is_meant(id) && registry::controls().all(|control| control.id != *id))
+}
+
+/// Checks whether an id begins like those of AWS: with a service that has controls.
+fn like_aws(id: &str) -> bool {
+    let service = |id: &str| id.split('.').next().unwrap_or(id).to_ascii_lowercase();
+    registry::controls().any(|control| service(control.id) == service(id))
 }
 
 #[cfg(test)]
@@ -122,6 +144,21 @@ mod tests {
         assert_eq!(protection, Some(("load_balancer/deletion_protection".into(), json!(true))));
         let other = balancer(&["attributes", "a.b"], json!("x"));
         assert_eq!(other, Some(("load_balancer/attributes/a.b".into(), json!("x"))));
+    }
+
+    #[test]
+    fn ids_of_ones_own_are_known_only_to_a_check_with_rules() {
+        let stack = |rules: &[&str]| -> Stack {
+            let exception = json!({"reason": "r", "until": "2099-01-01"});
+            let exceptions = json!({"ELB.1": exception, "RDS.111": exception, "TEAM.1": exception});
+            let check = json!({"rules": rules, "exceptions": exceptions});
+            serde_json::from_value(json!({"stack": "a", "region": "us-east-1", "check": check})).unwrap()
+        };
+        let at = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.at).collect::<Vec<_>>();
+        assert_eq!(at(exceptions(&stack(&[]))), ["check.exceptions.RDS.111"]);
+        assert_eq!(at(without_rules(&stack(&[]))), ["check.exceptions.TEAM.1"]);
+        let with = stack(&["rules"]);
+        assert!(exceptions(&with).is_empty() && without_rules(&with).is_empty());
     }
 
     #[test]

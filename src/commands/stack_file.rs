@@ -6,7 +6,7 @@ use std::path::Path;
 use super::arguments::{STACK_FILE, StackFile};
 use super::stop::{Exit, Result, Stop};
 use crate::aws::{self, Clients};
-use crate::blueprint::{self, Facts, Failure};
+use crate::blueprint::{self, Facts, Failure, Problem};
 use crate::config::{self, Loaded, Report};
 use crate::engine::{self, Graph, Plan, Registry, Scope};
 use crate::ui::{self, Color, Terminal};
@@ -180,12 +180,15 @@ pub fn offline(loaded: &Loaded) -> Result<Graph> {
 pub fn expand(loaded: &Loaded, facts: &Facts<'_>, registry: &Registry<Clients>) -> Result<Graph> {
     blueprint::expand(&loaded.stack, facts, registry).map_err(|failure| match failure {
         Failure::Error(error) => Stop::from(error),
-        Failure::Problems(problems) => {
-            let mut report = Report::new(loaded.warnings.file.clone(), loaded.warnings.text.clone());
-            report.diagnostics.extend(problems.into_iter().map(|p| loaded.diagnostic(&p.at, p.code, p.message, Some(p.help))));
-            Stop::from(report)
-        }
+        Failure::Problems(problems) => report(loaded, problems),
     })
+}
+
+/// Returns problems with their places in the file.
+pub fn report(loaded: &Loaded, problems: Vec<Problem>) -> Stop {
+    let mut report = Report::new(loaded.warnings.file.clone(), loaded.warnings.text.clone());
+    report.diagnostics.extend(problems.into_iter().map(|p| loaded.diagnostic(&p.at, p.code, p.message, Some(p.help))));
+    Stop::from(report)
 }
 
 #[cfg(test)]

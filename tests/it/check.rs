@@ -305,6 +305,15 @@ deny contains {"id": "TEAM.2", "message": "it is created on a Friday", "object":
     let planned = s.place.stack(&["check", "s.yaml", "--plan", "plan.json"]).exits(2);
     assert!(words(&planned.stdout).contains("it is created on a Friday"), "{}", planned.stdout);
 
+    // Rules that only the command line names have exceptions, too.
+    let given = file.replace("rules: [rules]", "exceptions: { TEAM.1: { reason: a test, until: 2099-01-01 } }");
+    s.place.file("given.yaml", &given);
+    let with = |more: &[&str]| s.place.stack(&[&["check", "given.yaml", "--severity", "critical"], more].concat());
+    assert!(words(&with(&["--rules", "rules"]).ok().stdout).contains("TEAM.1 ecs.service/web until 2099-01-01: a test"));
+    s.place.stack(&["validate", "given.yaml"]).ok();
+    let without = with(&[]).exits(65).words();
+    assert!(without.contains("`TEAM.1` is neither a control nor the id of a rule") && without.contains("given.yaml:4"), "{without}");
+
     s.place.file("rules/broken.rego", "package stack\n\ndeny contains");
     let broken = check(&[]).exits(1);
     assert!(broken.words().contains("broken.rego` is not Rego"), "{}", broken.stderr);

@@ -20,6 +20,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::control::account::Settings;
 use crate::aws::control::{self, Control, Standard, View};
 use crate::aws::registry;
+use crate::blueprint::mends;
 use crate::config;
 use crate::engine::{self, plan};
 use crate::ui::check::{self, Elsewhere, Listed, Rule, Severity};
@@ -162,6 +163,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let mut own = Rules::read(&paths)?;
     if arguments.test_rules {
         return test(own, color);
+    }
+    let unknown = if own.is_none() { mends::without_rules(&loaded.stack) } else { Vec::new() };
+    if !unknown.is_empty() {
+        return Err(stack_file::report(&loaded, unknown));
     }
     let mut unasked = Vec::new();
     let live = if arguments.live {
