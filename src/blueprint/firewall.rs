@@ -211,6 +211,21 @@ services: { web: { image: a, port: 80, routes: [\"/*\"] } }
     }
 
     #[test]
+    fn production_has_one_that_counts() {
+        let production = acl("production: true\n", BALANCER);
+        assert!(production.rules.len() == 3 && production.rules.iter().all(|rule| rule.action == "count"), "{production:?}");
+        assert_eq!(sorted(made("production: true\n")), sorted(made("firewall: {}\n")));
+        assert_eq!(sorted(made("production: true\ncdn: {}\n")), sorted(made("firewall: {}\ncdn: {}\n")));
+        for none in ["", "production: false\n", "production: true\nfirewall: off\n", "firewall: off\n"] {
+            assert_eq!(made(none), Vec::<String>::new(), "{none}");
+        }
+        let worker = FILE.replace(", port: 80, routes: [\"/*\"]", "");
+        assert!(expanded(&format!("{worker}production: true\n")).nodes().all(|node| !node.origin.starts_with(ORIGIN)));
+        let guest = "production: true\nshare: { network: main, load_balancer: main, host: \"{env}.example.com\" }\n";
+        assert_eq!(made(guest), Vec::<String>::new());
+    }
+
+    #[test]
     fn addresses_are_kept_by_their_sort() {
         let lists = "firewall: { allow: [192.0.2.0/24], deny: [198.51.100.0/24, \"2001:db8::/32\"], logs: { keep: none } }\n";
         let keys: Vec<String> = made(lists).into_iter().filter(|key| key.starts_with("wafv2.ip_set/")).collect();

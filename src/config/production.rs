@@ -9,15 +9,15 @@ pub(super) fn defaults(mut file: Value) -> Value {
     }
     let has_routes = |service: &Value| service.get("routes").and_then(Value::as_array).is_some_and(|routes| !routes.is_empty());
     let shared = file.get("share").is_some_and(|share| share.get("load_balancer").is_some_and(|shared| !shared.is_null()));
-    if let Some(all) = file.as_object_mut()
-        && !shared
-        && all.get("services").and_then(Value::as_object).is_some_and(|services| services.values().any(has_routes))
-    {
-        let balancer = all.entry("load_balancer").or_insert_with(|| json!({}));
-        if balancer.is_null() {
-            *balancer = json!({});
-        }
-        fill(balancer, &[("deletion_protection", json!(true))]);
+    let balanced = file.get("services").and_then(Value::as_object).is_some_and(|services| services.values().any(has_routes));
+    let delivered = file.get("cdn").is_some_and(|cdn| !cdn.is_null());
+    // Behind another environment's load balancer, these sections have no effect.
+    if !shared && balanced {
+        fill(&mut file, &[("load_balancer", json!({}))]);
+        fill(&mut file["load_balancer"], &[("deletion_protection", json!(true))]);
+    }
+    if !shared && (balanced || delivered) {
+        fill(&mut file, &[("firewall", json!({"mode": "count"}))]);
     }
     for database in entries(&mut file, "databases") {
         fill(database, &[("multi_az", json!(true)), ("deletion_protection", json!(true))]);
@@ -69,6 +69,7 @@ mod tests {
         assert_eq!(defaults(file(false)), file(false));
         let made = defaults(file(true));
         assert_eq!(made["load_balancer"], json!({"deletion_protection": true}));
+        assert_eq!(made["firewall"], json!({"mode": "count"}));
         let main = json!({"multi_az": true, "deletion_protection": true, "replicas": {"reader": {"deletion_protection": true}}});
         assert_eq!(made["databases"]["main"], main);
         assert_eq!(made["databases"]["small"], json!({"multi_az": false, "deletion_protection": false}));
@@ -80,8 +81,22 @@ mod tests {
     #[test]
     fn no_load_balancer_is_made_where_there_is_none() {
         let without = defaults(json!({"production": true, "services": {"worker": {}}}));
-        assert_eq!(without.get("load_balancer"), None);
+        assert_eq!((without.get("load_balancer"), without.get("firewall")), (None, None));
         let shared = json!({"production": true, "services": {"web": {"routes": ["/*"]}}, "share": {"load_balancer": "main"}});
         assert_eq!(defaults(shared.clone()), shared);
+    }
+
+    #[test]
+    fn a_firewall_counts_unless_the_file_says_otherwise() {
+        let of = |firewall: Value| {
+            let mut with = file(true);
+            with["firewall"] = firewall;
+            defaults(with)["firewall"].clone()
+        };
+        assert_eq!(of(json!("off")), "off");
+        assert_eq!(of(json!({"rate_limit": 2000})), json!({"rate_limit": 2000}));
+        assert_eq!(of(Value::Null), json!({"mode": "count"}));
+        let delivered = defaults(json!({"production": true, "cdn": {"static": {"paths": ["/*"]}}}));
+        assert_eq!((&delivered["firewall"], delivered.get("load_balancer")), (&json!({"mode": "count"}), None));
     }
 }

@@ -23,7 +23,7 @@ use super::database::Database;
 use super::encryption::{CertificateSection, KeySection};
 use super::exceptions::CheckSection;
 use super::existing::Existing;
-use super::firewall::Firewall;
+use super::firewall::{self, Firewall, FirewallOrOff};
 use super::logs::LogSection;
 use super::recovery::{Recovery, Second};
 use super::regions;
@@ -107,9 +107,10 @@ pub struct Stack {
     /// has none.
     #[serde(default)]
     pub dashboard: bool,
-    /// AWS WAF before the distribution and the load balancer. `firewall: {}` counts what it would block, and blocks nothing. Default:
-    /// none.
-    #[serde(default)]
+    /// AWS WAF before the distribution and the load balancer. `firewall: {}` counts what it would block, and blocks nothing;
+    /// `firewall: off` has none. Default: `{}` with `production: true` and a load balancer or `cdn`, else none.
+    #[serde(default, deserialize_with = "firewall::section_or_off")]
+    #[schemars(with = "FirewallOrOff")]
     pub firewall: Option<Firewall>,
     /// Backups of databases and buckets by AWS Backup, besides the automated backups of databases. `backup: {}` makes one every day and
     /// keeps it for 35 days. Default: none.

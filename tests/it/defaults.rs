@@ -212,11 +212,13 @@ fn another_bucket_for_requests_is_the_file_s_own() {
 
 /// The settings that production changes, as AWS has them.
 const SAFE: &str = r#"
-rds, cache, elbv2 = client("rds"), client("elasticache"), client("elbv2")
+rds, cache, elbv2, waf = client("rds"), client("elasticache"), client("elbv2"), client("wafv2")
 arn = elbv2.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
 attributes = {one["Key"]: one["Value"] for one in elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]}
+acl = waf.get_web_acl_for_resource(ResourceArn=arn).get("WebACL", {"Rules": []})
 result = {
     "balancer": attributes["deletion_protection.enabled"],
+    "firewall": sorted({next(iter(rule["OverrideAction"])) for rule in acl["Rules"]}),
     "databases": {one["DBInstanceIdentifier"]: [one["MultiAZ"], one["DeletionProtection"]] for one in rds.describe_db_instances()["DBInstances"]},
     "caches": {one["ReplicationGroupId"]: one["AutomaticFailover"] for one in cache.describe_replication_groups()["ReplicationGroups"]},
 }
@@ -243,6 +245,7 @@ environments:
         usual,
         json!({
             "balancer": "false",
+            "firewall": [],
             "databases": {"shop": [false, true], "shop-main-reader": [false, false], "shop-scratch": [false, false]},
             "caches": {"shop-sessions": "disabled", "shop-alone": "disabled"},
         })
@@ -254,6 +257,7 @@ environments:
         s.account.boto3(SAFE, &Value::Null),
         json!({
             "balancer": "true",
+            "firewall": ["Count"],
             "databases": {
                 "shop-live": [true, true], "shop-live-main-reader": [false, true], "shop-live-scratch": [false, false],
             },

@@ -73,7 +73,7 @@ pub(super) fn called(arn: &str) -> &str {
 
 /// What to do about a web ACL of someone else.
 pub(super) const THEIRS: &str =
-    "detach it there first, or remove the firewall from the file; one of Firewall Manager (`FMManagedWebACLV2-…`) comes back";
+    "detach it there first, or write `firewall: off` in the file; one of Firewall Manager (`FMManagedWebACLV2-…`) comes back";
 
 impl Association {
     /// Puts the web ACL before what it is for, unless someone else's is there.
