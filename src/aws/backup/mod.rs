@@ -1,6 +1,7 @@
 //! Vaults, plans and what they back up, and tests whether that can be restored, in AWS Backup.
 
 mod checks;
+pub(in crate::aws) mod controls;
 mod cost;
 pub(in crate::aws) mod errors;
 mod plan;
@@ -41,6 +42,7 @@ pub(super) static WING: Wing = Wing {
         },
     ],
     checks: checks::of,
+    controls: controls::CONTROLS,
     bill: cost::bill,
     ..Wing::of(&[
         KindRow::of::<Vault>(),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{EventSubscription, GROUPS, INSTANCES, Instance, ParameterGroup, SubnetGroup};
+use crate::aws::backup::controls::has_databases;
 use crate::aws::control::Severity::{Critical, High, Low, Medium};
 use crate::aws::control::{Breach, Control, View};
 use crate::aws::ec2::{Route, RouteTableAssociation};
@@ -171,12 +172,7 @@ pub(super) static CONTROLS: &[Control] = &[
             "add the database to a backup plan",
         ),
         |view| {
-            let of_databases = |one: &str| one == "*" || one.contains(":rds:");
-            let mut selections = view.raw("backup.selection");
-            let planned = selections.any(|selection| {
-                selection.fields["resources"].as_array().into_iter().flatten().filter_map(Value::as_str).any(of_databases)
-            });
-            if planned { Ok(Vec::new()) } else { every(view, "no backup plan has it") }
+            if has_databases(view) { Ok(Vec::new()) } else { every(view, "no backup plan has it") }
         },
     )
     .other(),

@@ -40,6 +40,7 @@ pub(super) static WING: Wing = Wing {
     // Get and List five a second, Create, Put and Update one: <https://docs.aws.amazon.com/waf/latest/developerguide/limits.html>.
     rates: Some(Rates { service: "WAFV2", asking: rate(5, 5), changing: rate(1, 1) }),
     checks: checks::of,
+    controls: controls::CONTROLS,
     bill: cost::bill,
     ..Wing::of(&[KindRow::of::<IpSet>(), KindRow::of::<WebAcl>(), KindRow::of::<Association>()])
 };
