@@ -312,7 +312,10 @@ deny contains {"id": "TEAM.2", "message": "it is created on a Friday", "object":
     assert!(words(&with(&["--rules", "rules"]).ok().stdout).contains("TEAM.1 ecs.service/web until 2099-01-01: a test"));
     s.place.stack(&["validate", "given.yaml"]).ok();
     let without = with(&[]).exits(65).words();
-    assert!(without.contains("`TEAM.1` is neither a control nor the id of a rule") && without.contains("given.yaml:4"), "{without}");
+    assert!(
+        without.contains("`TEAM.1` is neither a control nor the id of a rule") && without.contains("given.yaml:4"),
+        "{without}"
+    );
 
     s.place.file("rules/broken.rego", "package stack\n\ndeny contains");
     let broken = check(&[]).exits(1);
