@@ -21,11 +21,12 @@ pub(super) struct Mark {
     pub(super) words: usize,
 }
 
-/// A line that was cut: its place in the text, and of it what is left; where that line is in the excerpt, with how many bytes before
-/// what is left.
+/// A line that was cut.
 struct Cut {
+    /// Its place in the text, and the place of what is left of it.
     line: Range<usize>,
     left: Range<usize>,
+    /// Where it begins in the excerpt, and how many bytes of ellipses it has there before and after what is left.
     at: usize,
     before: usize,
     after: usize,
