@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wider_than_the_line_is_marked_up_to_its_end() {
+    fn what_is_wider_than_the_line_is_marked_to_its_end() {
         let (found, excerpt) = cut(&format!("a: {}", "é".repeat(80)), 3..163, 30);
         assert!(found.ends_with("é…") && columns(&excerpt) == 30, "{excerpt}");
     }

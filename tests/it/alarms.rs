@@ -222,7 +222,7 @@ cloudwatch.set_alarm_state(AlarmName=name, StateValue=args, StateReason="Thresho
     let text = show(&[]).stdout;
     assert!(text.contains("1 alarm, 1 in alarm\n") && text.contains("Threshold Crossed: 1 datapoint [700.0]"), "{text}");
     let json = show(&["--json"]).json();
-    assert_eq!((&json["alarms"][0]["state"], &json["alarms"][0]["name"]), (&json!("ALARM"), &json!("orders-age")));
+    assert_eq!((&json["alarms"][0]["state"], &json["alarms"][0]["name"]), (&json!("ALARM"), &json!("queue-orders-age")));
     s.assert_in_step();
 }
 

@@ -10,11 +10,12 @@ mod dashboard;
 pub(in crate::aws) mod errors;
 pub mod metrics;
 mod state;
+mod watch;
 
 pub use alarm::{Alarm, Metric};
 pub use composite::CompositeAlarm;
 pub use dashboard::{Dashboard, console};
-pub use state::Watch;
+pub use watch::Watch;
 
 use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::wing::{KindRow, Wing};

@@ -1,12 +1,8 @@
-//! The states of alarms, for `stack show`.
+//! The states of alarms.
 
 use aws_sdk_cloudwatch::types::StateValue;
 use aws_smithy_types::DateTime;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::{Alarm, CompositeAlarm};
-use crate::engine::{Readiness, Resource};
 
 /// The state of an alarm, as CloudWatch reports it
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html>); nothing of one that was just written.
@@ -41,23 +37,5 @@ impl AlarmState {
     /// Checks whether CloudWatch has no data to decide by.
     pub fn is_unknown(&self) -> bool {
         self.state.as_deref() == Some(StateValue::InsufficientData.as_str())
-    }
-}
-
-/// An alarm of a stack, and its state.
-#[derive(Clone, Debug, Serialize)]
-pub struct Watch {
-    /// Its name in the stack.
-    pub name: String,
-    /// Its state.
-    #[serde(flatten)]
-    pub state: AlarmState,
-}
-
-impl Watch {
-    /// Returns the alarm that an object is, if it is one.
-    pub fn of(kind: &str, name: &str, _: &Value, live: &Value, _: &Readiness) -> Option<Watch> {
-        let state = || serde_json::from_value(live.clone()).ok();
-        (kind == Alarm::KIND || kind == CompositeAlarm::KIND).then(state)?.map(|state| Watch { name: name.to_owned(), state })
     }
 }
