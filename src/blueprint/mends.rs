@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_ones_own_are_known_only_to_a_check_with_rules() {
+    fn own_ids_are_known_only_to_a_check_with_rules() {
         let stack = |rules: &[&str]| -> Stack {
             let exception = json!({"reason": "r", "until": "2099-01-01"});
             let exceptions = json!({"ELB.1": exception, "RDS.111": exception, "TEAM.1": exception});

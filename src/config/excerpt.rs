@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_fit_stay_and_long_lines_beside_them_are_cut() {
+    fn lines_that_fit_stay_and_longer_ones_are_cut() {
         let text = format!("{}\nb: 1\n{}\n", "x".repeat(60), "日".repeat(40));
         let mark = |span| [Mark { span, words: 0 }];
         let excerpt = Excerpt::new(&text, &mark(61..62), 30, "…").unwrap();

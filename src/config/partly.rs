@@ -191,7 +191,7 @@ fn prune(node: &mut Node, places: &[usize], path: &[String], removed: &mut Vec<P
             return true;
         }
         let (key, value) = entry;
-        let path = [path, &[key.text.clone()]].concat();
+        let path = [path, std::slice::from_ref(&key.text)].concat();
         if matches!(value.value, NodeValue::Map(_)) && !is_in(places, &key.span) {
             prune(value, places, &path, removed);
             return true;
@@ -231,7 +231,7 @@ mod tests {
 
     /// All in one round: what is removed hides only what refers to it.
     #[test]
-    fn a_reference_is_missing_unless_it_names_what_was_removed() {
+    fn a_reference_to_what_was_removed_is_not_missing() {
         let head = "stack: a\nregion: us-east-1\n";
         let nope = "services: {web: {image: i, port: 80, routes: [/*], uses: [databases.nope]}}\nload_balancer: {certificate: certificates.nope}\n";
         for (wrong, said_of_it) in [
