@@ -99,6 +99,7 @@ class World:
             if task["token"] == order["clientToken"] and self._is_known(task):
                 return {"tasks": [{"taskArn": task["taskArn"]}], "failures": []}
         assert not [task for task in self.tasks if task["lastStatus"] != "STOPPED"], "two at once"
+        assert order["propagateTags"] == "TASK_DEFINITION", "its price is not the stack's"
         variables = {one["name"]: one["value"] for one in order["overrides"]["containerOverrides"][0]["environment"]}
         arn = f"arn:aws:ecs:us-east-1:1:task/shop/{next(self.numbers)}"
         task = {"taskArn": arn, "token": order["clientToken"], "startedBy": order["startedBy"], "lastStatus": "RUNNING"}

@@ -200,6 +200,7 @@ class Job:
                 },
                 clientToken=self.token(),
                 startedBy=self.started_by(),
+                propagateTags="TASK_DEFINITION",
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]

@@ -156,7 +156,10 @@ fn policies(jobs: &[JobTask], key: &str, facts: &Facts<'_>) -> BTreeMap<String, 
     let starts = with(allow(&["ecs:RunTask"], families.collect()), &only_there);
     let lists = with(allow(&["ecs:ListTasks"], vec!["*".into()]), &only_there);
     let tasks = ecs(format!("task/{}/*", cluster().attr("name")));
-    let looks = with(allow(&["ecs:DescribeTasks"], vec![tasks]), &only_there);
+    let looks = with(allow(&["ecs:DescribeTasks"], vec![tasks.clone()]), &only_there);
+    // A task has its task definition's tags, by which its price is the stack's
+    // (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html>).
+    let tags = with(allow(&["ecs:TagResource"], vec![tasks]), &json!({"StringEquals": {"ecs:CreateAction": "RunTask"}}));
     let roles = jobs.iter().flat_map(|job| &job.roles).map(ToString::to_string).collect();
     let passes =
         with(allow(&["iam:PassRole"], roles), &json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}));
@@ -169,7 +172,7 @@ fn policies(jobs: &[JobTask], key: &str, facts: &Facts<'_>) -> BTreeMap<String, 
     let writes = allow(&["s3:PutObject"], writes.into());
     let encrypts = allow(&["kms:Decrypt", "kms:GenerateDataKey"], vec![key.to_owned()]);
     BTreeMap::from([
-        ("tasks".to_owned(), policy(vec![starts, lists, looks, passes])),
+        ("tasks".to_owned(), policy(vec![starts, lists, looks, tags, passes])),
         ("bucket".to_owned(), policy(vec![list, reads, writes, encrypts])),
     ])
 }
@@ -221,10 +224,15 @@ mod tests {
     fn the_function_starts_only_the_tasks_of_jobs() {
         let graph = graph(&orders(&json!({})));
         let policies = desired(&graph, "iam.role", "archive-jobs")["policies"].clone();
-        let [starts, _, looks, passes] = policies["tasks"]["Statement"].as_array().unwrap().as_slice() else {
+        let [starts, _, looks, tags, passes] = policies["tasks"]["Statement"].as_array().unwrap().as_slice() else {
             panic!("{policies}")
         };
         assert_eq!(starts["Resource"], json!(["arn:aws:ecs:us-east-1:123456789012:task-definition/a-archive-job-orders:*"]));
+        assert_eq!(
+            tags["Condition"],
+            json!({"StringEquals": {"ecs:CreateAction": "RunTask"}}),
+            "a task that runs stays as it is"
+        );
         for statement in [starts, looks] {
             assert_eq!(statement["Condition"]["ArnEquals"]["ecs:cluster"], "${ecs.cluster/main.arn}");
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::proxy::counts;
 use crate::support::stacks::root;
-use crate::support::subject::{Subject, edit};
+use crate::support::subject::{Subject, behind, edit};
 
 const STACK: &str = r#"
 stack: shop
@@ -292,4 +292,17 @@ names += [r["Name"] for r in client("events").list_rules()["Rules"]] + [r["RoleN
 result = [name for name in names if "archive" in name]
 "#;
     assert_eq!(s.account.boto3(left, &Value::Null), json!([]));
+}
+
+#[test]
+fn what_someone_changes_of_the_archive_is_undone() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let archive = "s3 = client('s3')\nname = next(b['Name'] for b in s3.list_buckets()['Buckets'] if b['Name'].startswith('shop-archive-'))\n";
+    behind(&s, &format!("{archive}s3.delete_bucket_lifecycle(Bucket=name)"), &["update s3.bucket/archive"]);
+    behind(&s, &format!("{archive}s3.delete_bucket_policy(Bucket=name)"), &["create s3.bucket_policy/archive"]);
+    let shorter = "client('lambda').update_function_configuration(FunctionName='shop-archive', Timeout=3)";
+    behind(&s, shorter, &["update lambda.function/archive"]);
+    behind(&s, "client('events').disable_rule(Name='shop-archive')", &["update events.rule/archive"]);
+    edit(&s, "after: 7d", "after: 8d", &["update s3.bucket/archive"]);
 }
