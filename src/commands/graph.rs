@@ -9,6 +9,9 @@ use crate::config::Loaded;
 use crate::ui::{self, Color, Diagram};
 
 /// Draw the architecture as Mermaid, DOT or SVG
+///
+/// Draws how requests reach services and data: users, the CDN, the load balancer, services, databases, caches, buckets and queues, by
+/// subnets, and beside them keys, secrets, groups of people and backup vaults. Nothing is asked of AWS.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -58,6 +61,19 @@ fn diagram(loaded: &Loaded, all: bool) -> Result<Diagram> {
 mod tests {
     use super::*;
     use crate::config;
+
+    /// What protects requests and data is in the picture, and what only keeps logs is not.
+    #[test]
+    fn what_protects_is_drawn() {
+        let text = std::fs::read_to_string(format!("{}/stacks/production.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let text = format!("{text}recovery: {{ region: us-west-2, rpo: 15m, rto: 2h }}\n");
+        let loaded = config::load("s.yaml", &text, Some("production"), &stack_file::stack_schema()).unwrap();
+        let drawn = diagram(&loaded, false).unwrap().mermaid();
+        for part in ["AWS WAF counts", "AWS Backup vault", "SQS queue", "backups in us-west-2"] {
+            assert!(drawn.contains(part), "{part}: {drawn}");
+        }
+        assert!(!drawn.contains("alb-logs") && !drawn.contains("cdn-logs"), "{drawn}");
+    }
 
     /// The README shows it. `INSTA_UPDATE=always` writes it, as it does snapshots.
     #[test]

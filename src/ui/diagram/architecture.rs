@@ -22,7 +22,7 @@ pub enum Role {
     Compute,
     /// What keeps data.
     Data,
-    /// What encrypts, and who may do what.
+    /// What encrypts, who may do what, and what data can be restored from.
     Security,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct Edge {
 
 const USERS: &str = "users";
 
-pub(super) const SECURITY: &str = "Encryption, secrets and access";
+pub(super) const SECURITY: &str = "Encryption, secrets, access and backups";
 /// What stands in a picture without boxes.
 pub(super) const NOTHING: &str = "No service, data or entry point: `--all` draws every object";
 
@@ -200,11 +200,11 @@ fn place(node: &Desired, found: &Found<'_>) -> Option<(Role, Stage)> {
         "ecs.service" => (Role::Compute, Stage::Compute),
         // Those of sections only do something in the background, such as rotating a password.
         "lambda.function" if node.origin.starts_with("resources") => (Role::Compute, Stage::Compute),
-        "rds.instance" | "elasticache.replication_group" | "elasticache.cluster" => (Role::Data, Stage::Data),
+        "rds.instance" | "elasticache.replication_group" | "elasticache.cluster" | "sqs.queue" => (Role::Data, Stage::Data),
         "s3.bucket" if found.logs.contains(&node.key) => return None,
         "s3.bucket" if found.delivered().iter().any(|(_, to, _)| *to == node.key) => (Role::Data, Stage::Entry),
         "s3.bucket" => (Role::Data, Stage::Data),
-        "kms.key" | "secretsmanager.secret" | "acm.certificate" | "iam.group" | "sso.permission_set" => {
+        "kms.key" | "secretsmanager.secret" | "acm.certificate" | "iam.group" | "sso.permission_set" | "backup.vault" => {
             (Role::Security, Stage::Data)
         }
         _ => return None,
@@ -239,7 +239,10 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     fn of(graph: &'a Graph) -> Found<'a> {
         let mut found = Found { graph, logs: BTreeSet::new(), public: BTreeSet::new() };
-        found.logs = found.of_kind("cloudfront.distribution").flat_map(|node| refs(&node.desired, "logs")).collect();
+        let logged = [("cloudfront.distribution", "logs"), ("elbv2.load_balancer", "attributes")];
+        let buckets =
+            |(kind, field): (&str, &str)| found.of_kind(kind).flat_map(|node| refs(&node.desired, field)).collect::<Vec<_>>();
+        found.logs = logged.into_iter().flat_map(buckets).collect();
         let open: BTreeSet<Key> = found
             .of_kind("ec2.route")
             .filter(|route| !refs(&route.desired, "gateway").is_empty())
@@ -314,12 +317,15 @@ impl<'a> Found<'a> {
         let field = |name: &str| text(it, name).to_owned();
         match node.key.kind.as_str() {
             "cloudfront.distribution" => {
-                vec!["CloudFront".into(), list(it, "aliases").iter().find_map(Value::as_str).unwrap_or_default().into()]
+                let alias = list(it, "aliases").iter().find_map(Value::as_str).unwrap_or_default();
+                vec!["CloudFront".into(), alias.into(), self.firewall(&node.key)]
             }
-            "elbv2.load_balancer" => vec!["Application Load Balancer".into(), self.listeners(&node.key)],
+            "elbv2.load_balancer" => {
+                vec!["Application Load Balancer".into(), self.listeners(&node.key), self.firewall(&node.key)]
+            }
             "ecs.service" => vec![format!("ECS service · {}", self.tasks(node)), self.image(it)],
             "lambda.function" => vec!["Lambda function".into(), field("runtime")],
-            "rds.instance" => self.database(it),
+            "rds.instance" => self.database(it).into_iter().chain(self.kept_elsewhere(&node.key)).collect(),
             "elasticache.replication_group" => {
                 let nodes = it.get("replicas").and_then(Value::as_u64).unwrap_or(0) + 1;
                 vec![format!("ElastiCache {}", product(text(it, "engine"))), format!("{} ×{nodes}", text(it, "node_type"))]
@@ -329,6 +335,8 @@ impl<'a> Found<'a> {
                 vec!["ElastiCache Memcached".into(), format!("{} ×{nodes}", text(it, "node_type"))]
             }
             "s3.bucket" => vec!["S3 bucket".into()],
+            "sqs.queue" => vec!["SQS queue".into()],
+            "backup.vault" => vec!["AWS Backup vault".into(), field("region")],
             "kms.key" => vec!["KMS key".into()],
             "secretsmanager.secret" => vec!["Secrets Manager secret".into()],
             "acm.certificate" => vec!["ACM certificate".into(), field("domain")],
@@ -336,6 +344,20 @@ impl<'a> Found<'a> {
             "sso.permission_set" => vec!["permission set".into()],
             _ => Vec::new(),
         }
+    }
+
+    /// `AWS WAF counts`, `AWS WAF blocks`: what inspects requests to this.
+    fn firewall(&self, of: &Key) -> String {
+        let associations = self.of_kind("wafv2.association").filter(|it| refs(&it.desired, "resource").contains(of));
+        let acl = associations.flat_map(|it| refs(&it.desired, "web_acl")).find_map(|acl| self.get(&acl));
+        let is_block = |rule: &Value| ["block", "group"].contains(&text(rule, "action"));
+        acl.map_or("", |acl| if list(acl, "rules").iter().any(is_block) { "AWS WAF blocks" } else { "AWS WAF counts" }).to_owned()
+    }
+
+    /// `backups in eu-central-1`: where else the backups of a database are.
+    fn kept_elsewhere(&self, database: &Key) -> Option<String> {
+        let replication = self.of_kind("rds.backup_replication").find(|it| refs(&it.desired, "source").contains(database))?;
+        Some(format!("backups in {}", text(&replication.desired, "region")))
     }
 
     /// `HTTPS :443, HTTP :80`
@@ -470,7 +492,7 @@ impl<'a> Found<'a> {
             for definition in refs(&service.desired, "task_definition").iter().filter_map(|key| self.get(key)) {
                 let roles = refs(definition, "task_role");
                 let of_role = roles.iter().filter_map(|role| self.get(role)).flat_map(|role| named(role).into_keys());
-                let is_data = |key: &Key| ["rds", "elasticache", "s3"].contains(&key.service());
+                let is_data = |key: &Key| ["rds", "elasticache", "s3", "sqs"].contains(&key.service());
                 let all = refs(definition, "containers").into_iter().chain(of_role).filter(is_data);
                 out.extend(all.map(|to| (service.key.clone(), to, String::new())));
             }
