@@ -75,21 +75,13 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Vec<JobTask>, Er
     if stack.services.is_empty() {
         return Ok(Vec::new());
     }
-    // AWS would create it by itself, with a retention of its choice.
-    let insights = LogGroup {
-        region: None,
-        name: performance(&facts.scope.prefix()),
-        retention_days: Some(stack.logs.retention.days().map_or(0, i32::from)),
-        kms_key: Some(inputs.keys.arn(None).unwrap_or_default()),
-        tags: Tags::new(),
-    };
-    let insights = graph.add("container-insights", "services", &insights)?;
+    let insights = insights(graph, inputs)?;
     let sessions = sessions(graph, inputs)?;
     let cluster = Cluster {
-        container_insights: Some(true),
+        container_insights: Some(stack.logs.container_insights),
         capacity_providers: vec!["FARGATE".into(), "FARGATE_SPOT".into()],
         exec_logs: Some(sessions.as_ref().map(|group| group.clone().attr("name").to_string()).unwrap_or_default()),
-        after: vec![insights.into()],
+        after: insights.into_iter().map(Into::into).collect(),
         tags: Tags::new(),
     };
     let cluster = graph.add("main", "services", &cluster)?;
@@ -110,6 +102,22 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Vec<JobTask>, Er
         jobs.extend(services.job(name.as_str(), job)?);
     }
     Ok(jobs)
+}
+
+/// Adds the log group of Container Insights, unless it is off. AWS would create it by itself, with a retention of its choice.
+fn insights(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<Option<Ref<LogGroup>>, Error> {
+    let Inputs { stack, facts, .. } = inputs;
+    if !stack.logs.container_insights {
+        return Ok(None);
+    }
+    let group = LogGroup {
+        region: None,
+        name: performance(&facts.scope.prefix()),
+        retention_days: Some(stack.logs.retention.days().map_or(0, i32::from)),
+        kms_key: Some(inputs.keys.arn(None).unwrap_or_default()),
+        tags: Tags::new(),
+    };
+    graph.add("container-insights", "services", &group).map(Some)
 }
 
 /// The key of the log group of what is typed and printed in sessions of ECS Exec.

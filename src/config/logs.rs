@@ -18,6 +18,9 @@ pub struct LogSection {
     pub access: Retention,
     /// How long what is typed and printed in sessions of ECS Exec (`services.NAME.exec`) is kept.
     pub sessions: Retention,
+    /// Whether Container Insights measures the services. Without it nothing counts their running tasks, and they have no alarm `running`.
+    /// It is billed by metric.
+    pub container_insights: bool,
     /// Queries that CloudWatch Logs Insights keeps, by names of your choice.
     pub queries: BTreeMap<Name, Query>,
 }
@@ -41,6 +44,7 @@ impl Default for LogSection {
             retention: Retention::MONTH,
             access: Retention::QUARTER,
             sessions: Retention::YEAR,
+            container_insights: true,
             queries: BTreeMap::new(),
         }
     }

@@ -147,3 +147,37 @@ logs.put_log_events(logGroupName=args, logStreamName="ecs-execute-command-1", lo
     let off = json!({"logging": "DEFAULT", "key": "alias/theirs", "to": null, "logs": {}, "writes": [], "denied": []});
     assert_eq!(s.account.boto3(SESSIONS, &Value::Null), off);
 }
+
+#[test]
+fn container_insights_can_be_off() {
+    const CLUSTER: &str = r#"
+[cluster] = client("ecs").describe_clusters(clusters=["shop"], include=["SETTINGS"])["clusters"]
+groups = client("logs").describe_log_groups(logGroupNamePrefix="/aws/ecs/containerinsights/")["logGroups"]
+result = [cluster["settings"][0]["value"], len(groups)]
+"#;
+    let services = FILE.split("logs:\n").next().unwrap();
+    let s = Subject::new(&format!("{services}logs: {{ container_insights: false }}\n"));
+    let seen = || s.account.boto3(CLUSTER, &Value::Null);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(seen(), json!(["disabled", 0]));
+    s.write("insights: false", "insights: true");
+    assert_eq!(s.changes(), ["create logs.log_group/container-insights", "update ecs.cluster/main"]);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(seen(), json!(["enabled", 1]));
+    // What was measured is deleted only with consent.
+    let measured = r#"
+import time
+logs, name = client("logs"), "/aws/ecs/containerinsights/shop/performance"
+logs.create_log_stream(logGroupName=name, logStreamName="one")
+logs.put_log_events(logGroupName=name, logStreamName="one", logEvents=[{"timestamp": int(time.time() * 1000), "message": "{}"}])
+"#;
+    s.account.boto3(measured, &Value::Null);
+    s.write("insights: true", "insights: false");
+    let refused = s.place.stack(APPLY).exits(4);
+    assert!(refused.stderr.contains("--allow-delete logs.log_group/container-insights"), "{}", refused.stderr);
+    s.place.stack(&[APPLY, &["--allow-delete", "logs.log_group/container-insights"]].concat()).ok();
+    s.assert_in_step();
+    assert_eq!(seen(), json!(["disabled", 0]));
+}

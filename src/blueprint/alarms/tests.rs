@@ -146,6 +146,20 @@ fn what_turns_off_nothing_is_said_with_what_was_meant() {
     assert_eq!(said, expected);
 }
 
+/// Only Container Insights counts tasks that run; the other alarms of a service stay.
+#[test]
+fn without_container_insights_no_alarm_counts_tasks() {
+    let of_worker = |logs: &str| {
+        let graph = expanded(&format!("{EVERYTHING}{logs}")).unwrap();
+        let names: Vec<String> = alarms(&graph).iter().map(|(name, _)| (*name).to_owned()).collect();
+        names.into_iter().filter_map(|name| Some(name.strip_prefix("service-worker-")?.to_owned())).collect::<Vec<_>>()
+    };
+    let with = of_worker("");
+    assert!(with.contains(&"running".to_owned()), "{with:?}");
+    let without = of_worker("logs: { container_insights: false }\n");
+    assert_eq!(without, with.into_iter().filter(|name| name != "running").collect::<Vec<_>>());
+}
+
 /// The topic of alarms lets the account's alarms publish, and nobody else.
 #[test]
 fn alarms_may_publish_to_their_topic() {
