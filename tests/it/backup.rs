@@ -306,6 +306,24 @@ backup.create_backup_vault(BackupVaultName="theirs", BackupVaultTags=backup.list
     assert_eq!(seen(&s, "us-east-1")["vaults"].as_object().unwrap().keys().collect::<Vec<_>>(), ["theirs"]);
 }
 
+/// A vault of another account is that account's to make and to open; the stack's rule copies into it.
+#[test]
+fn copies_go_to_a_vault_of_another_account() {
+    const THEIRS: &str = "arn:aws:backup:eu-west-1:111122223333:backup-vault:kept-apart";
+    let with = |copies: &str| BARE.replace("keep: 35d", &format!("keep: 35d, copies: [{copies}]"));
+    let s = Subject::new(&with(&format!("{{ vault: \"{THEIRS}\", keep: 90d }}")));
+    s.apply();
+    s.assert_in_step();
+    let copies = || seen(&s, "us-east-1")["plans"]["shop-backup"]["Rules"][0]["CopyActions"].clone();
+    assert_eq!(copies(), json!([{"DestinationBackupVaultArn": THEIRS, "Lifecycle": {"DeleteAfterDays": 90}}]));
+    let vaults = seen(&s, "us-east-1")["vaults"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(vaults, ["shop-backup"], "none is made for it");
+    edit(&s, "keep: 90d", "keep: 60d", &["update backup.plan/backup"]);
+    assert_eq!(copies()[0]["Lifecycle"]["DeleteAfterDays"], 60);
+    edit(&s, &format!(", copies: [{{ vault: \"{THEIRS}\", keep: 60d }}]"), "", &["update backup.plan/backup"]);
+    assert!(copies().as_array().is_none_or(Vec::is_empty));
+}
+
 #[test]
 fn services_that_are_turned_off_are_told() {
     let s = Subject::new(BARE);

@@ -1,8 +1,8 @@
 //! Killed anywhere, and simply run again: the same architecture, nothing twice, nothing left.
 //!
 //! `cargo test --test it kills` kills a few runs. `STACK_KILLS=1000 cargo test --test it kills -- --nocapture` kills as many
-//! at random places of all published stacks, up to three times in a row, `STACK_KILLS=every` at every call of the reference
-//! stack, before it is made and after. `STACK_SEED=N` repeats a run's choices. `STACK_PART=2/3` does the second third of
+//! at random places of all published stacks and of one with every section, up to three times in a row, `STACK_KILLS=every` at every
+//! call of the reference stack, or of the file in `STACK_FILE`, before it is made and after. `STACK_SEED=N` repeats a run's choices. `STACK_PART=2/3` does the second third of
 //! either, for who has more than one processor; `STACK_TEST_BINARY` names another build, a release for example.
 
 use std::collections::BTreeMap;
@@ -12,8 +12,16 @@ use serde_json::json;
 
 use crate::support::faults::Choices;
 use crate::support::kinds::kinds;
-use crate::support::stacks::{TYPICAL, unwatched};
+use crate::support::stacks::{TYPICAL, published, unwatched};
 use crate::support::subject::{APPLY, DESTROY, Subject, run_and_kill_when};
+
+/// A stack with every section that watches, protects, archives and limits. It is in long runs only: it takes a minute to make.
+const SECTIONS: &str = "tests/it/data/sections.yaml";
+
+/// The text of a file to be killed: the typical ones have no alarms.
+fn text_of(file: &str) -> String {
+    if TYPICAL.contains(&file) { unwatched(file) } else { std::fs::read_to_string(published(file)).unwrap() }
+}
 
 /// One kill of a command.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +50,7 @@ struct Whole {
 
 impl Whole {
     fn of(file: &str) -> Whole {
-        let text = unwatched(file);
+        let text = text_of(file);
         let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).unwrap().trim().to_owned();
         let s = Subject::new(&text);
         s.place.stack(APPLY).ok();
@@ -85,11 +93,14 @@ fn part() -> (usize, usize) {
 
 #[test]
 fn a_run_that_is_killed_anywhere_is_simply_run_again() {
-    let wanted = std::env::var("STACK_KILLS").unwrap_or_else(|_| "6".into());
+    let long = std::env::var("STACK_KILLS");
+    let files: Vec<&str> = TYPICAL.iter().copied().chain(long.is_ok().then_some(SECTIONS)).collect();
+    let wanted = long.unwrap_or_else(|_| "6".into());
     let (part, parts) = part();
     let mut killed = 0;
     if wanted == "every" {
-        let whole = Whole::of(TYPICAL[0]);
+        let file = std::env::var("STACK_FILE");
+        let whole = Whole::of(file.as_deref().unwrap_or(TYPICAL[0]));
         println!("{} calls of an apply, {} of a destroy", whole.apply, whole.destroy);
         // After the first round every position has been hit once, after the second in both ways.
         for round in 0..2 {
@@ -112,7 +123,7 @@ fn a_run_that_is_killed_anywhere_is_simply_run_again() {
             if killed >= wanted {
                 break;
             }
-            let file = TYPICAL[turn % TYPICAL.len()];
+            let file = files[turn % files.len()];
             let whole = wholes.entry(file).or_insert_with(|| Whole::of(file));
             let mut some = |calls| {
                 let kill = |choices: &mut Choices| Kill { at: choices.below(calls), reaches: choices.below(2) == 1 };
