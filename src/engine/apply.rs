@@ -69,6 +69,18 @@ impl Outcome {
     }
 }
 
+/// Returns how long a plan usually takes: as long as the longest chain of its operations, without what AWS needs to load data.
+///
+/// # Errors
+/// When the plan cannot be scheduled.
+pub fn usual<C: Cloud>(registry: &Registry<C>, plan: &Plan) -> Result<Duration> {
+    Ok(longest(&Schedule::new(&plan.items, registry)?))
+}
+
+fn longest(schedule: &Schedule) -> Duration {
+    schedule.ops.values().map(|op| op.rest).max().unwrap_or_default()
+}
+
 /// Applies a plan. When `stop` turns true it ends in good order: it waits for the calls in flight, starts nothing new, and leaves
 /// to the cloud what the cloud has accepted.
 ///
@@ -86,10 +98,7 @@ pub async fn apply<C: Cloud>(
     let began = Instant::now();
     let mut outcome = Outcome::default();
     let mut state = Dataflow::new(&schedule);
-    reporter.event(&Event::RunStarted {
-        operations: schedule.ops.len(),
-        usual: schedule.ops.values().map(|op| op.rest).max().unwrap_or_default(),
-    });
+    reporter.event(&Event::RunStarted { operations: schedule.ops.len(), usual: longest(&schedule) });
 
     let (tx, mut rx) = mpsc::unbounded_channel();
     let mut running: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();

@@ -79,7 +79,7 @@ mod traffic;
 mod waits;
 
 pub use action::{Action, Order};
-pub use apply::{Outcome, apply};
+pub use apply::{Outcome, apply, usual};
 pub use compare::stray_name;
 pub use consent::{Ask, Consent, Loss};
 pub use context::Cx;

@@ -197,6 +197,7 @@ fn check_measures_what_can_be_known() {
     s.apply();
     let fresh = check(&s).ok();
     assert!(said(&fresh).contains("not known until it is rehearsed"), "{}", fresh.stdout);
+    assert!(said(&fresh).contains("usually takes about"), "{}", fresh.stdout);
     assert!(said(&fresh).contains("missing there: the objects of `resources.s3.bucket.uploads`"), "{}", fresh.stdout);
 
     late(&s, AWAY, "2026-11-27T10:00:00Z");

@@ -23,7 +23,7 @@ use crate::commands::stack_file;
 use crate::commands::stop::{Exit, Result};
 use crate::config::recovery::Recovery;
 use crate::config::{Loaded, Stack};
-use crate::engine::{Action, Resource};
+use crate::engine::{self, Action, Resource};
 use crate::ui::{self, Color, Terminal, Tone};
 
 /// The second region.
@@ -31,9 +31,9 @@ use crate::ui::{self, Color, Terminal, Tone};
 pub enum Command {
     /// Measure whether the objectives of the section `recovery` can hold
     ///
-    /// Asks the second region only: how old the newest backup of each database there is, against `rpo`; what the last rehearsal took,
-    /// against `rto`; and whether that region offers what a failover needs. What it does not know it says. Nothing is changed. Exits with 2
-    /// when an objective cannot hold, or a failover would be refused.
+    /// Asks the second region only: how old the newest backup of each database there is, against `rpo`; what the last rehearsal took, or how
+    /// long creating what is missing usually takes, against `rto`; and whether that region offers what a failover needs. What is not known
+    /// is reported as such. Nothing is changed. Exits with 2 when an objective cannot hold, or a failover would be refused.
     Check(Check),
     /// Bring the standby in the second region up, and keep it as the file says
     ///
@@ -72,7 +72,9 @@ struct Measured {
     databases: Vec<Database>,
     /// What the last rehearsal or failover took; none when there was none.
     last: Option<Took>,
-    /// Whether that is within `rto`; not known without one.
+    /// How long it usually takes to create what is missing there, in seconds, without the time to load data.
+    usual_seconds: u64,
+    /// Whether that is within `rto`: the last one, or else what is usual, if that alone takes longer. Otherwise it is not known.
     rto_holds: Option<bool>,
     /// What a failover would meet.
     findings: Vec<ui::Problem>,
@@ -129,13 +131,13 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
             false => database(name.as_str(), &copies, recovery),
         })
         .collect();
-    let mut findings = findings(&session, &mut moved, &copies).await?;
+    let (mut findings, usual) = findings(&session, &mut moved, &copies).await?;
     findings.extend(out_of_step(loaded, &moved.loaded.stack, recovery, &session, &following).await?);
     let rehearsed = session.to(&session.cx.scope.stack, &rehearsal_name(&loaded.env));
     let newest = |one: &Took| one.began.clone();
     let (there, rehearsed) = (figures::last(&session).await?, figures::last(&rehearsed).await?);
     let last = there.into_iter().chain(rehearsed).max_by_key(newest);
-    let rto_holds = last.as_ref().map(|took| took.seconds <= recovery.rto.as_secs());
+    let rto_holds = holds(last.as_ref().map(|took| took.seconds), usual.as_secs(), recovery.rto.as_secs());
     let refused = findings.iter().any(|finding| finding.severity == "refused");
     let holds = databases.iter().all(|one| one.holds) && rto_holds != Some(false) && !refused;
     Ok(Measured {
@@ -146,9 +148,15 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
         rto_seconds: recovery.rto.as_secs(),
         databases,
         last,
+        usual_seconds: usual.as_secs(),
         rto_holds,
         findings,
     })
+}
+
+/// Checks whether `rto` can hold, all in seconds: by what the last one took, or else by what is usual, which is without loading data.
+fn holds(last: Option<u64>, usual: u64, rto: u64) -> Option<bool> {
+    last.map(|took| took <= rto).or((usual > rto).then_some(false))
 }
 
 fn database(name: &str, copies: &[Copies], recovery: &Recovery) -> Database {
@@ -219,7 +227,8 @@ async fn out_of_step(
 }
 
 /// Returns what a failover would meet there: what AWS would refuse of its plan, and what the file names in the stack's own region.
-async fn findings(session: &Session, moved: &mut Moved, copies: &[Copies]) -> Result<Vec<ui::Problem>> {
+/// Returns what a failover would meet, and how long its plan usually takes.
+async fn findings(session: &Session, moved: &mut Moved, copies: &[Copies]) -> Result<(Vec<ui::Problem>, Duration)> {
     let beginnings: Vec<_> = copies.iter().filter_map(|copies| moved::beginning(copies, None).ok()).collect();
     moved::begin(&mut moved.loaded.stack, &beginnings);
     let mut plan = session.plan(&moved.loaded).await?;
@@ -238,7 +247,7 @@ async fn findings(session: &Session, moved: &mut Moved, copies: &[Copies]) -> Re
     out.extend(
         moved.names.iter().map(|name| note(format!("`{name}` leads to {} until someone points it elsewhere", moved.home))),
     );
-    Ok(out)
+    Ok((out, engine::usual(&session.registry, &plan)?))
 }
 
 fn text(measured: &Measured, home: &str, terminal: &Terminal) -> String {
@@ -271,7 +280,14 @@ fn text(measured: &Measured, home: &str, terminal: &Terminal) -> String {
             let said = if holds == Some(true) { "holds" } else { "longer than `rto`" };
             out.push_str(&format!("The last one, of {}, took {}: {said}.\n", took.began, time(took.seconds)));
         }
-        (None, _) => out.push_str("It is not known until it is rehearsed: `stack failover --rehearse`.\n"),
+        (None, holds) => {
+            let said = if holds == Some(false) { ", longer than `rto`" } else { "" };
+            out.push_str("It is not known until it is rehearsed: `stack failover --rehearse`.\n");
+            out.push_str(&format!(
+                "What is missing there usually takes about {} to create{said}, without the time to load data.\n",
+                time(measured.usual_seconds)
+            ));
+        }
     }
     if !measured.findings.is_empty() {
         let row = |one: &ui::Problem| {
@@ -307,6 +323,12 @@ mod tests {
             days: 7,
             version: "16.8".into(),
         }
+    }
+
+    #[test]
+    fn what_is_usual_can_only_break_the_objective() {
+        assert_eq!([holds(None, 3599, 3600), holds(None, 3601, 3600)], [None, Some(false)]);
+        assert_eq!([holds(Some(3600), 4000, 3600), holds(Some(3601), 60, 3600)], [Some(true), Some(false)]);
     }
 
     #[test]
