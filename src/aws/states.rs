@@ -17,7 +17,7 @@ pub enum Means {
     Asks(&'static str),
     /// It exists with its contents, and AWS does not repair it. A change of one of these fields does; nothing else can be changed
     /// before. One that never served has failed: it has no contents.
-    Mended(&'static str, &'static [&'static str]),
+    Fixed(&'static str, &'static [&'static str]),
     /// It never served, and never will.
     Failed,
     /// AWS is deleting it.
@@ -44,13 +44,13 @@ impl States {
         let status = word.to_owned();
         match means {
             Means::Serves => Readiness::Ready,
-            Means::Noted(advice) => Readiness::Impaired(Impairment { status, advice: advice.to_owned(), mended_by: None }),
+            Means::Noted(advice) => Readiness::Impaired(Impairment { status, advice: advice.to_owned(), fixed_by: None }),
             Means::Busy => Readiness::waiting(status),
             Means::Asks(what) => Readiness::waiting(format!("{status}\n{what}")),
-            Means::Mended(..) if !served => Readiness::Failed(status),
-            Means::Mended(advice, fields) => {
-                let mended_by = Some(fields.iter().map(|&field| field.to_owned()).collect());
-                Readiness::Impaired(Impairment { status, advice: advice.to_owned(), mended_by })
+            Means::Fixed(..) if !served => Readiness::Failed(status),
+            Means::Fixed(advice, fields) => {
+                let fixed_by = Some(fields.iter().map(|&field| field.to_owned()).collect());
+                Readiness::Impaired(Impairment { status, advice: advice.to_owned(), fixed_by })
             }
             Means::Failed => Readiness::Failed(status),
             Means::Leaving => Readiness::Leaving(status),

@@ -19,12 +19,12 @@ mod dns;
 mod facts;
 pub mod figures;
 mod firewall;
+pub mod fixes;
 mod identity_center;
 mod keys;
 mod limits;
 pub mod live;
 mod load_balancer;
-pub mod mends;
 mod names;
 mod network;
 pub mod objects;
@@ -93,7 +93,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     sections(&mut graph, stack, facts, registry, &mut problems)?;
     settle(&mut graph, facts, registry, &mut problems);
     problems.extend(moved(&mut graph, stack));
-    problems.extend(mends::exceptions(stack));
+    problems.extend(fixes::exceptions(stack));
     problems.extend(protect(&mut graph, stack, registry));
     if !problems.is_empty() {
         return Err(Failure::Problems(problems));

@@ -105,7 +105,7 @@ pub(super) fn compare_nothing(node: &Node, leaving: Option<&Seen>) -> Item {
 
 /// Returns why an impaired object cannot be changed so; `None` when it can.
 fn locked<C: Cloud>(kind: &dyn Kind<C>, impairment: &Impairment, desired: &Value, changes: &Diff) -> Option<String> {
-    let mended_by = impairment.mended_by.as_ref()?;
+    let fixed_by = impairment.fixed_by.as_ref()?;
     let Impairment { status, advice, .. } = impairment;
     if changes.forcing().next().is_some() {
         // Its data could go over only out of one that serves.
@@ -116,8 +116,8 @@ fn locked<C: Cloud>(kind: &dyn Kind<C>, impairment: &Impairment, desired: &Value
             )
         });
     }
-    let mends = mended_by.iter().any(|field| changes.touches(field));
-    (!mends && changes.touches_other_than(&["tags"]))
+    let fixes = fixed_by.iter().any(|field| changes.touches(field));
+    (!fixes && changes.touches_other_than(&["tags"]))
         .then(|| format!("{} cannot change it while it is `{status}`: {advice}", C::NAME))
 }
 
@@ -234,9 +234,9 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
     if let (Action::Update, Some(was)) = (item.action, renamed) {
         item.reason = Some(format!("it was `{was}`"));
     }
-    if let (Action::Keep | Action::Update, Some(Impairment { status, advice, mended_by })) = (item.action, impairment) {
-        let mended = mended_by.iter().flatten().any(|field| item.changes.touches(field));
-        let what = if mended { "; this change fixes it".to_owned() } else { format!(": {advice}") };
+    if let (Action::Keep | Action::Update, Some(Impairment { status, advice, fixed_by })) = (item.action, impairment) {
+        let fixed = fixed_by.iter().flatten().any(|field| item.changes.touches(field));
+        let what = if fixed { "; this change fixes it".to_owned() } else { format!(": {advice}") };
         item.reason = Some(format!("{} reports `{status}`{what}", C::NAME));
     }
     for note in notes {

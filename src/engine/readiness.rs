@@ -35,7 +35,7 @@ pub struct Impairment {
     /// The fields whose change fixes it: nothing else of it can be changed before. Absent when it serves all the same, and
     /// can be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mended_by: Option<Vec<String>>,
+    pub fixed_by: Option<Vec<String>>,
 }
 
 impl Readiness {
@@ -51,7 +51,7 @@ impl Readiness {
 
     /// Checks whether AWS reports what it reports only for what is ready ([`What::WhenReady`](super::rules::What::WhenReady)).
     pub fn tells_all(&self) -> bool {
-        matches!(self, Readiness::Ready | Readiness::Impaired(Impairment { mended_by: None, .. }))
+        matches!(self, Readiness::Ready | Readiness::Impaired(Impairment { fixed_by: None, .. }))
     }
 
     /// Returns AWS's word for it, where there is one.

@@ -110,7 +110,7 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     }
 
     /// Checks whether what `create` makes lacks something that can be said only afterwards: with [`Resource::STEPWISE`] the rest is
-    /// changed when it has come up, as [`Resource::update`] mends drift.
+    /// changed when it has come up, as [`Resource::update`] fixes drift.
     fn comes_up_otherwise(_desired: &Value) -> bool {
         false
     }

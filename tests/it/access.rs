@@ -23,7 +23,7 @@ for group in iam.list_groups()["Groups"]:
 "#;
 
 #[test]
-fn groups_and_users_come_change_are_mended_and_go() {
+fn groups_and_users_come_change_are_fixed_and_go() {
     let s = Subject::new(PEOPLE);
     let behind = |script: &str, expected: &[&str]| behind(&s, &format!("{FIND}\n{script}"), expected);
     s.apply();

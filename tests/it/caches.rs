@@ -324,7 +324,7 @@ fn replaced_cache_keeps_its_data_when_a_run_dies() {
 }
 
 #[test]
-fn what_was_changed_behind_our_back_is_mended() {
+fn what_was_changed_behind_our_back_is_fixed() {
     let s = Subject::new(&CACHES.replace("snapshots: 1d", "snapshots: 1d\n    parameters: { maxmemory-policy: allkeys-lru }"));
     s.apply();
     let behind = |script: &str, expected: &[&str]| behind(&s, &format!("e = client('elasticache')\n{script}"), expected);

@@ -241,7 +241,7 @@ fn somebody_elses_bucket_is_read_and_never_touched() {
 }
 
 #[test]
-fn what_was_changed_behind_our_back_is_mended() {
+fn what_was_changed_behind_our_back_is_fixed() {
     let s = Subject::new("");
     let certificate = certificate(&s, &["drift.example.com"]);
     let named = format!("aliases: [drift.example.com]\n  certificate: \"{certificate}\"");

@@ -243,7 +243,7 @@ result = None
     assert_eq!(of_account(&s.place.stack(&["check", "s.yaml", "--live", "--json"]).json()), Vec::<String>::new());
     assert!(s.place.stack(&["check", "s.yaml", "--account"]).stderr.contains("--live"));
 
-    let mended = r#"
+    let fixed = r#"
 iam = client("iam")
 iam.delete_login_profile(UserName="bob")
 iam.update_account_password_policy(MinimumPasswordLength=14, RequireNumbers=True, RequireSymbols=True,
@@ -251,7 +251,7 @@ iam.update_account_password_policy(MinimumPasswordLength=14, RequireNumbers=True
 client("ec2").enable_ebs_encryption_by_default()
 result = None
 "#;
-    s.account.boto3(mended, &Value::Null);
+    s.account.boto3(fixed, &Value::Null);
     let after = of_account(&account());
     for id in ["IAM.5", "IAM.7", "EC2.7"] {
         assert!(!after.iter().any(|one| one == id), "{id}: {after:?}");

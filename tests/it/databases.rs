@@ -393,7 +393,7 @@ logs.create_log_stream(logGroupName=args, logStreamName="data.0")"#;
 }
 
 #[test]
-fn drift_is_found_and_mended() {
+fn drift_is_found_and_fixed() {
     let s = Subject::new(STACK);
     s.apply();
     for (script, expected) in [

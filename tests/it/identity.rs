@@ -79,7 +79,7 @@ fn asked(calls: &[Call]) -> Vec<String> {
 }
 
 #[test]
-fn permission_sets_come_change_are_mended_and_go() {
+fn permission_sets_come_change_are_fixed_and_go() {
     let s = subject(FILE);
     let behind = |script: &str, expected: &[&str]| behind(&s, &format!("{FIND}\n{script}"), expected);
     assert_eq!(s.changes(), CREATES);

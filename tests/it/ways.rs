@@ -313,7 +313,7 @@ fn missing_permissions_of_the_history_are_all_named() {
 
 /// What is stored and is no lease, or no record, spoils nothing else.
 #[test]
-fn one_bad_record_and_a_bad_lease_are_mended() {
+fn one_bad_record_and_a_bad_lease_are_fixed() {
     const SPOIL: &str = r#"
 s3 = client("s3")
 bucket = [b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("stack-history-")][0]

@@ -34,5 +34,5 @@ fn plain(view: &View) -> Result<Vec<Breach>> {
     }
     let is_plain = |db: &Instance| db.encrypted == Some(false) || db.encrypted.is_none() && db.source.is_none();
     let all = view.all::<Instance>()?.into_iter().filter(|(_, db)| is_plain(db));
-    Ok(all.map(|(key, _)| Breach::new(key, "its recovery points are not encrypted").mend(&["encrypted"], true)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "its recovery points are not encrypted").fix(&["encrypted"], true)).collect())
 }

@@ -59,7 +59,7 @@ pub(super) fn state(state: Option<&str>, reason: Option<&str>) -> Readiness {
         return Readiness::Ready;
     }
     let advice = format!("the channel receives no notifications: {}", reason.unwrap_or("AWS gave no reason"));
-    Readiness::Impaired(Impairment { status: "DISABLED".into(), advice, mended_by: None })
+    Readiness::Impaired(Impairment { status: "DISABLED".into(), advice, fixed_by: None })
 }
 
 /// Returns why a configuration cannot be: what it allows has no bounds.

@@ -107,15 +107,15 @@ fn all(
     view: &View,
     wrong: impl Fn(&Distribution) -> bool,
     what: &str,
-    mend: Option<(&[&'static str], &str)>,
+    fix: Option<(&[&'static str], &str)>,
 ) -> Result<Vec<Breach>> {
     let all = view.all::<Distribution>()?.into_iter().filter(|(_, distribution)| wrong(distribution));
     Ok(all
         .map(|(key, _)| {
             let breach = Breach::new(key, what);
-            match mend {
-                Some((field, "true")) => breach.mend(field, true),
-                Some((field, value)) => breach.mend(field, value),
+            match fix {
+                Some((field, "true")) => breach.fix(field, true),
+                Some((field, value)) => breach.fix(field, value),
                 None => breach,
             }
         })
@@ -139,7 +139,7 @@ fn plain(view: &View) -> Result<Vec<Breach>> {
             let path = behavior.path.as_deref().unwrap_or("all other paths");
             let breach = Breach::new(key, format!("{path}: viewers may use HTTP"));
             out.push(match behavior.path {
-                None => breach.mend(&["default", "viewer_protocol"], "redirect-to-https"),
+                None => breach.fix(&["default", "viewer_protocol"], "redirect-to-https"),
                 Some(_) => breach,
             });
         }
@@ -189,7 +189,7 @@ fn old_tls(view: &View) -> Result<Vec<Breach>> {
     Ok(wrong
         .map(|(key, d)| {
             let policy = d.certificate.minimum_tls.map_or_else(|| "AWS's default".to_owned(), |tls| format!("`{tls}`"));
-            Breach::new(key, format!("its oldest version is {policy}")).mend(&["certificate", OWN_TLS], BEST)
+            Breach::new(key, format!("its oldest version is {policy}")).fix(&["certificate", OWN_TLS], BEST)
         })
         .collect())
 }

@@ -32,6 +32,6 @@ fn off(view: &View) -> Result<Vec<Breach>> {
     let all = all.chain(view.all::<CompositeAlarm>()?.into_iter().map(|(key, alarm)| (key, alarm.enabled)));
     Ok(all
         .filter(|(_, enabled)| *enabled == Some(false))
-        .map(|(key, _)| Breach::new(key, "`enabled` is `false`").mend(&["enabled"], true))
+        .map(|(key, _)| Breach::new(key, "`enabled` is `false`").fix(&["enabled"], true))
         .collect())
 }

@@ -153,7 +153,7 @@ impl std::fmt::Debug for Control {
 
 /// A change of one field after which an object meets a control.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Mend {
+pub struct Fix {
     /// The path of the field in the kind: `attributes`, `deletion_protection.enabled`.
     pub field: Vec<&'static str>,
     /// Its value.
@@ -168,19 +168,19 @@ pub struct Breach {
     /// What is so, in a few words: ``` `multi_az` is `false` ```.
     pub what: String,
     /// The one field to change, if one does.
-    pub mend: Option<Mend>,
+    pub fix: Option<Fix>,
 }
 
 impl Breach {
-    /// Returns a breach that no single field mends.
+    /// Returns a breach that no single field fixes.
     pub fn new(key: &Key, what: impl Into<String>) -> Breach {
-        Breach { key: key.clone(), what: what.into(), mend: None }
+        Breach { key: key.clone(), what: what.into(), fix: None }
     }
 
-    /// Returns the same with the field that mends it.
+    /// Returns the same with the field that fixes it.
     #[must_use]
-    pub fn mend(self, field: &[&'static str], value: impl Into<Value>) -> Breach {
-        Breach { mend: Some(Mend { field: field.to_vec(), value: value.into() }), ..self }
+    pub fn fix(self, field: &[&'static str], value: impl Into<Value>) -> Breach {
+        Breach { fix: Some(Fix { field: field.to_vec(), value: value.into() }), ..self }
     }
 }
 

@@ -486,29 +486,29 @@ fn fields_of_tomorrow_are_looked_at() {
     }
 }
 
-/// The edits of fields are edits of fields that exist, and they mend.
+/// The edits of fields are edits of fields that exist, and they fix.
 #[test]
-fn what_mends_a_field_mends_it() {
+fn what_fixes_a_field_fixes_it() {
     let mut tried = 0;
     for (ids, change, _) in rows() {
         let all = broken(change);
         for control in registry::controls().filter(|control| ids.contains(&control.id)) {
             for breach in (control.check)(&view(&all)).unwrap() {
-                let Some(mend) = breach.mend else { continue };
+                let Some(fix) = breach.fix else { continue };
                 // What a section writes by a word of its own is no field; nor is a field of a list.
                 let words = [
                     ("secretsmanager.secret", "rotation"),
                     ("cloudfront.distribution", "logs"),
                     ("ecs.task_definition", "containers"),
                 ];
-                if words.contains(&(breach.key.kind.as_str(), mend.field[0])) || control.id == "ElastiCache.3" {
+                if words.contains(&(breach.key.kind.as_str(), fix.field[0])) || control.id == "ElastiCache.3" {
                     continue;
                 }
-                let mut mended = all.clone();
-                let fields = mended.get_mut(&breach.key.to_string()).unwrap();
-                let pointer: String = mend.field.iter().map(|step| format!("/{step}")).collect();
-                set(fields, &pointer, mend.value);
-                let left = (control.check)(&view(&mended)).unwrap();
+                let mut fixed = all.clone();
+                let fields = fixed.get_mut(&breach.key.to_string()).unwrap();
+                let pointer: String = fix.field.iter().map(|step| format!("/{step}")).collect();
+                set(fields, &pointer, fix.value);
+                let left = (control.check)(&view(&fixed)).unwrap();
                 assert!(left.iter().all(|other| other.key != breach.key), "{}: {pointer}", control.id);
                 tried += 1;
             }

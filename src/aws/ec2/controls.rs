@@ -201,7 +201,7 @@ fn unused_address(view: &View) -> Result<Vec<Breach>> {
 
 fn public_subnet(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Subnet>()?.into_iter().filter(|(_, subnet)| subnet.map_public_ip);
-    Ok(all.map(|(key, _)| Breach::new(key, "`map_public_ip` is `true`").mend(&["map_public_ip"], false)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "`map_public_ip` is `true`").fix(&["map_public_ip"], false)).collect())
 }
 
 fn is_tcp(rule: &SecurityGroupRule) -> bool {

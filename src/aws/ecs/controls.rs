@@ -76,7 +76,7 @@ pub(super) static CONTROLS: &[Control] = &[
 
 fn public(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Service>()?.into_iter().filter(|(_, service)| service.assign_public_ip);
-    Ok(all.map(|(key, _)| Breach::new(key, "its tasks get public addresses").mend(&["assign_public_ip"], false)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "its tasks get public addresses").fix(&["assign_public_ip"], false)).collect())
 }
 
 /// Returns a breach for each container of which `wrong` says something.
@@ -91,7 +91,7 @@ fn containers(view: &View, wrong: impl Fn(&Container) -> Option<String>) -> Resu
 fn writable(view: &View) -> Result<Vec<Breach>> {
     let mut all = containers(view, |c| (c.readonly_root != Some(true)).then(|| "its root file system is writable".to_owned()))?;
     for breach in &mut all {
-        *breach = breach.clone().mend(&["containers", "readonly_root"], true);
+        *breach = breach.clone().fix(&["containers", "readonly_root"], true);
     }
     Ok(all)
 }
@@ -108,7 +108,7 @@ fn unlogged(view: &View) -> Result<Vec<Breach>> {
 
 fn insights(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Cluster>()?.into_iter().filter(|(_, cluster)| cluster.container_insights != Some(true));
-    Ok(all.map(|(key, _)| Breach::new(key, "`container_insights` is not `true`").mend(&["container_insights"], true)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "`container_insights` is not `true`").fix(&["container_insights"], true)).collect())
 }
 
 /// Root is `root`, `0`, either with a group, or no word at all.

@@ -81,14 +81,14 @@ fn groups(
     view: &View,
     right: impl Fn(&ReplicationGroup) -> bool,
     what: &str,
-    mend: Option<(&'static str, serde_json::Value)>,
+    fix: Option<(&'static str, serde_json::Value)>,
 ) -> Result<Vec<Breach>> {
     let all = view.all::<ReplicationGroup>()?.into_iter().filter(|(_, group)| !right(group));
     Ok(all
         .map(|(key, _)| {
             let breach = Breach::new(key, what);
-            match &mend {
-                Some((field, value)) => breach.mend(&[*field], value.clone()),
+            match &fix {
+                Some((field, value)) => breach.fix(&[*field], value.clone()),
                 None => breach,
             }
         })
@@ -100,5 +100,5 @@ fn upgrades(view: &View) -> Result<Vec<Breach>> {
     let all = groups.iter().map(|(key, group)| (*key, group.auto_minor_upgrade));
     let all = all.chain(clusters.iter().map(|(key, cluster)| (*key, cluster.auto_minor_upgrade)));
     let wrong = all.filter(|(_, upgrade)| *upgrade == Some(false));
-    Ok(wrong.map(|(key, _)| Breach::new(key, "`auto_minor_upgrade` is `false`").mend(&["auto_minor_upgrade"], true)).collect())
+    Ok(wrong.map(|(key, _)| Breach::new(key, "`auto_minor_upgrade` is `false`").fix(&["auto_minor_upgrade"], true)).collect())
 }

@@ -16,7 +16,7 @@ pub const GROUPS: States = States {
         ("create-failed", Means::Failed),
         ("creating", Means::Busy),
         ("deleting", Means::Leaving),
-        ("incompatible-network", Means::Mended(NETWORK, &[])),
+        ("incompatible-network", Means::Fixed(NETWORK, &[])),
         ("modifying", Means::Busy),
         ("rebooting-cluster-nodes", Means::Busy),
         ("restore-failed", Means::Failed),

@@ -160,7 +160,7 @@ fn attribute(view: &View, name: &'static str, right: impl Fn(Option<&str>) -> bo
                 Some(value) => format!("`{name}` is `{value}`"),
                 None => format!("`{name}` is not set"),
             };
-            Breach::new(key, what).mend(&["attributes", name], wanted)
+            Breach::new(key, what).fix(&["attributes", name], wanted)
         })
         .collect())
 }
@@ -207,7 +207,7 @@ fn old_tls(view: &View) -> Result<Vec<Breach>> {
             // Of those that are not known, one can be newer, or chosen for FIPS or against quantum computers.
             let is_old = listener.ssl_policy.as_deref().is_none_or(|policy| !policy.starts_with(NEW));
             let breach = Breach::new(key, format!("it has {policy}"));
-            if is_old { breach.mend(&["ssl_policy"], BEST) } else { breach }
+            if is_old { breach.fix(&["ssl_policy"], BEST) } else { breach }
         })
         .collect())
 }

@@ -28,7 +28,7 @@ pub(super) static CONTROLS: &[Control] = &[
 
 fn unrotated(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Key>()?.into_iter().filter(|(_, key)| key.rotation != Some(true));
-    Ok(all.map(|(key, _)| Breach::new(key, "`rotation` is not `true`").mend(&["rotation"], true)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "`rotation` is not `true`").fix(&["rotation"], true)).collect())
 }
 
 fn public(view: &View) -> Result<Vec<Breach>> {

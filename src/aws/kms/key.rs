@@ -106,9 +106,9 @@ pub const STATES: States = States {
         ("Disabled", Means::Serves),
         ("Enabled", Means::Serves),
         ("PendingDeletion", Means::Gone),
-        ("PendingImport", Means::Mended("it has no key material: import it again (`aws kms import-key-material`)", &[])),
+        ("PendingImport", Means::Fixed("it has no key material: import it again (`aws kms import-key-material`)", &[])),
         ("PendingReplicaDeletion", Means::Gone),
-        ("Unavailable", Means::Mended("its key store is disconnected: connect the key store", &[])),
+        ("Unavailable", Means::Fixed("its key store is disconnected: connect the key store", &[])),
         ("Updating", Means::Busy),
     ],
 };

@@ -125,7 +125,7 @@ fn state_of(configuration: &FunctionConfiguration) -> Readiness {
         (_, Some(LastUpdateStatus::Failed)) => Readiness::Impaired(Impairment {
             status: "update failed".into(),
             advice: format!("it still runs as before the update: {}", reason(configuration.last_update_status_reason())),
-            mended_by: Some(UPDATED.iter().map(|&field| field.to_owned()).collect()),
+            fixed_by: Some(UPDATED.iter().map(|&field| field.to_owned()).collect()),
         }),
         // Also `Inactive`: the next event wakes it.
         _ => Readiness::Ready,
@@ -296,6 +296,6 @@ mod tests {
         assert_eq!(of(LastUpdateStatus::Successful), Readiness::Ready);
         let Readiness::Impaired(it) = of(LastUpdateStatus::Failed) else { panic!("it serves as if nothing were wrong") };
         assert_eq!(it.advice, "it still runs as before the update: the role cannot be assumed");
-        assert!(it.mended_by.unwrap().contains(&"role".to_owned()));
+        assert!(it.fixed_by.unwrap().contains(&"role".to_owned()));
     }
 }

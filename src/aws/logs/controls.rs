@@ -23,6 +23,6 @@ fn short(view: &View) -> Result<Vec<Breach>> {
         .into_iter()
         .filter_map(|(key, group)| Some((key, group.retention_days.filter(|d| (1..DAYS).contains(d))?)));
     Ok(all
-        .map(|(key, days)| Breach::new(key, format!("its events are kept for {days} d")).mend(&["retention_days"], DAYS))
+        .map(|(key, days)| Breach::new(key, format!("its events are kept for {days} d")).fix(&["retention_days"], DAYS))
         .collect())
 }

@@ -10,7 +10,7 @@ use crate::engine::{Action, Item, Plan};
 pub fn needed(kind: &str, action: Action) -> impl Iterator<Item = &'static str> {
     let Actions { create, update, delete } = aws::kind(kind).map(|row| row.actions).unwrap_or_default();
     let lists: [&'static [&'static str]; 2] = match action {
-        // What creating leaves open, the same update finishes that mends drift; what it takes is listed with creating.
+        // What creating leaves open, the same update finishes that fixes drift; what it takes is listed with creating.
         Action::Create => [create, &[]],
         Action::Update => [update, &[]],
         Action::Delete => [delete, &[]],

@@ -231,12 +231,12 @@ fn every(view: &View, what: &str) -> Result<Vec<Breach>> {
 
 fn public(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Instance>()?.into_iter().filter(|(_, db)| db.publicly_accessible);
-    Ok(all.map(|(key, _)| Breach::new(key, "it has a public address").mend(&["publicly_accessible"], false)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "it has a public address").fix(&["publicly_accessible"], false)).collect())
 }
 
 fn flag(view: &View, field: &'static str, right: impl Fn(&Instance) -> bool, wanted: bool) -> Result<Vec<Breach>> {
     let all = view.all::<Instance>()?.into_iter().filter(|(_, db)| !right(db));
-    Ok(all.map(|(key, _)| Breach::new(key, format!("`{field}` is not `{wanted}`")).mend(&[field], wanted)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, format!("`{field}` is not `{wanted}`")).fix(&[field], wanted)).collect())
 }
 
 /// Finds databases where a field is not set, or off.
@@ -260,7 +260,7 @@ fn missing_logs(view: &View, engines: &[&str], wanted: &[&str]) -> Result<Vec<Br
         let missing: Vec<String> = wanted.iter().filter(|log| !sent.contains(**log)).map(|log| format!("`{log}`")).collect();
         if !missing.is_empty() {
             let both: BTreeSet<&str> = sent.iter().copied().chain(wanted.iter().copied()).collect();
-            out.push(Breach::new(key, format!("it does not send {}", missing.join(", "))).mend(&["logs"], json!(both)));
+            out.push(Breach::new(key, format!("it does not send {}", missing.join(", "))).fix(&["logs"], json!(both)));
         }
     }
     Ok(out)
@@ -274,7 +274,7 @@ fn backups(view: &View) -> Result<Vec<Breach>> {
         .map(|(key, db)| {
             let days = db.backup_days.unwrap_or(1);
             let kept = if days == 0 { "it has no backups".to_owned() } else { format!("its backups are kept for {days} d") };
-            Breach::new(key, kept).mend(&["backup_days"], BACKUP_DAYS)
+            Breach::new(key, kept).fix(&["backup_days"], BACKUP_DAYS)
         })
         .collect())
 }
@@ -307,7 +307,7 @@ fn port(view: &View) -> Result<Vec<Breach>> {
         _ => 3306,
     };
     let wrong = all.iter().filter(|(_, db)| db.port.is_none_or(|port| port == usual(db)));
-    Ok(wrong.map(|(key, db)| Breach::new(key, format!("its port is {}", usual(db))).mend(&["port"], usual(db) + 1)).collect())
+    Ok(wrong.map(|(key, db)| Breach::new(key, format!("its port is {}", usual(db))).fix(&["port"], usual(db) + 1)).collect())
 }
 
 fn user(view: &View) -> Result<Vec<Breach>> {
@@ -339,7 +339,7 @@ fn parameter(view: &View, of: &str, name: &'static str) -> Result<Vec<Breach>> {
                 None => (*key, format!("it has no parameter group of the stack; {what}")),
             };
             let breach = Breach::new(at, what);
-            let breach = if group.is_some() { breach.mend(&["parameters", name], "1") } else { breach };
+            let breach = if group.is_some() { breach.fix(&["parameters", name], "1") } else { breach };
             // Replicas share the group of their source.
             if !out.contains(&breach) {
                 out.push(breach);

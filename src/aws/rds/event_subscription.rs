@@ -60,16 +60,16 @@ fn source(kind: &str, id: &str) -> String {
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_EventSubscription.html>).
 fn readiness(found: &Found) -> Readiness {
     let impaired = |status: &str, advice: &str| {
-        let mended_by = Some(vec!["topic".to_owned()]);
-        Readiness::Impaired(Impairment { status: status.to_owned(), advice: advice.to_owned(), mended_by })
+        let fixed_by = Some(vec!["topic".to_owned()]);
+        Readiness::Impaired(Impairment { status: status.to_owned(), advice: advice.to_owned(), fixed_by })
     };
     match found.status().unwrap_or("active") {
         "deleting" => Readiness::Leaving("deleting".into()),
         status @ "topic-not-exist" => impaired(status, "the topic was deleted after the subscription was made"),
         status @ "no-permission" => {
             let advice = "RDS may not publish to the topic: its policy must let `events.rds.amazonaws.com`";
-            // The topic's policy mends it, and nothing of the subscription itself.
-            Readiness::Impaired(Impairment { status: status.to_owned(), advice: advice.to_owned(), mended_by: None })
+            // The topic's policy fixes it, and nothing of the subscription itself.
+            Readiness::Impaired(Impairment { status: status.to_owned(), advice: advice.to_owned(), fixed_by: None })
         }
         status @ ("creating" | "modifying") => Readiness::waiting(status),
         _ => Readiness::Ready,
@@ -254,9 +254,9 @@ mod tests {
     fn a_topic_that_is_gone_is_no_waiting() {
         assert_eq!(readiness(&found("active")), Readiness::Ready);
         assert_eq!(readiness(&found("creating")), Readiness::waiting("creating"));
-        for (status, mended) in [("topic-not-exist", true), ("no-permission", false)] {
+        for (status, fixed) in [("topic-not-exist", true), ("no-permission", false)] {
             let Readiness::Impaired(impairment) = readiness(&found(status)) else { panic!("{status}") };
-            assert_eq!((impairment.status.as_str(), impairment.mended_by.is_some()), (status, mended));
+            assert_eq!((impairment.status.as_str(), impairment.fixed_by.is_some()), (status, fixed));
         }
     }
 

@@ -107,7 +107,7 @@ pub(super) async fn restored(cx: &Cx, of: &Instance, begin: &Begin) -> Result<st
     };
     let failed = match &state {
         Readiness::Failed(why) => Some(why.clone()),
-        Readiness::Impaired(it) if it.mended_by.is_some() => Some(it.status.clone()),
+        Readiness::Impaired(it) if it.fixed_by.is_some() => Some(it.status.clone()),
         _ => None,
     };
     if is_other || failed.is_some() {

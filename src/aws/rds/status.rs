@@ -27,7 +27,7 @@ pub const STATES: States = States {
         ("deleting", Means::Leaving),
         (
             "failed",
-            Means::Mended(
+            Means::Fixed(
                 "AWS cannot repair it: restore its backups into a new database \
                  (`aws rds restore-db-instance-to-point-in-time`), then remove this one",
                 &[],
@@ -35,7 +35,7 @@ pub const STATES: States = States {
         ),
         (
             "inaccessible-encryption-credentials",
-            Means::Mended(
+            Means::Fixed(
                 "its key was unusable for 7 days and AWS gave it up: make the key usable, restore its backups into a \
                  new database (`aws rds restore-db-instance-to-point-in-time`), then remove this one",
                 &[],
@@ -43,38 +43,38 @@ pub const STATES: States = States {
         ),
         (
             "inaccessible-encryption-credentials-recoverable",
-            Means::Mended(
+            Means::Fixed(
                 "its key cannot be used: enable the key, or cancel the key's deletion, within 7 days; then the next apply starts the database",
                 &["running"],
             ),
         ),
         (
             "incompatible-create",
-            Means::Mended("AWS cannot create it with the resources that it needs: see its events for the reason", &[]),
+            Means::Fixed("AWS cannot create it with the resources that it needs: see its events for the reason", &[]),
         ),
         (
             "incompatible-network",
-            Means::Mended(
+            Means::Fixed(
                 "AWS cannot restore it in its network: free addresses in its subnets, and see its events for the reason",
                 &[],
             ),
         ),
         (
             "incompatible-option-group",
-            Means::Mended("AWS could neither apply nor undo a change of its option group: see its events for the reason", &[]),
+            Means::Fixed("AWS could neither apply nor undo a change of its option group: see its events for the reason", &[]),
         ),
         (
             "incompatible-parameters",
-            Means::Mended(
+            Means::Fixed(
                 "it does not start with its parameters: fix them in the file and apply, then reboot it \
                  (`aws rds reboot-db-instance`)",
                 &[],
             ),
         ),
-        ("incompatible-restore", Means::Mended("AWS cannot restore it to a point in time: restore a snapshot instead", &[])),
+        ("incompatible-restore", Means::Fixed("AWS cannot restore it to a point in time: restore a snapshot instead", &[])),
         (
             "insufficient-capacity",
-            Means::Mended("AWS has no capacity for its class in its zone: choose another class or wait a few hours", &["class"]),
+            Means::Fixed("AWS has no capacity for its class in its zone: choose another class or wait a few hours", &["class"]),
         ),
         ("maintenance", Means::Busy),
         ("modifying", Means::Busy),
@@ -82,14 +82,14 @@ pub const STATES: States = States {
         ("rebooting", Means::Busy),
         ("renaming", Means::Busy),
         ("resetting-master-credentials", Means::Busy),
-        ("restore-error", Means::Mended("AWS could not restore it: restore another snapshot instead", &[])),
+        ("restore-error", Means::Fixed("AWS could not restore it: restore another snapshot instead", &[])),
         ("starting", Means::Busy),
-        ("stopped", Means::Mended("it was stopped; AWS starts it automatically after 7 days", &["running"])),
+        ("stopped", Means::Fixed("it was stopped; AWS starts it automatically after 7 days", &["running"])),
         ("stopping", Means::Busy),
         ("storage-config-upgrade", Means::Serves),
         (
             "storage-full",
-            Means::Mended(
+            Means::Fixed(
                 "it accepts no more data: increase `storage`",
                 &["storage", "max_storage", "storage_type", "iops", "throughput"],
             ),

@@ -264,7 +264,7 @@ impl Store {
             Err(e) if e.is("BucketAlreadyOwnedByYou") => {}
             other => drop(other.map_err(|e| self.explain(e))?),
         }
-        self.mend(&Protection::default()).await
+        self.fix(&Protection::default()).await
     }
 
     /// Ensures that the bucket exists, is private, allows only TLS, expires old versions, and says what it is for: whoever
@@ -276,7 +276,7 @@ impl Store {
         match self.protection().await {
             Err(e) if e.is("NoSuchBucket") => self.make().await,
             Err(e) => Err(self.explain(e)),
-            Ok(found) => self.mend(&found).await,
+            Ok(found) => self.fix(&found).await,
         }
     }
 
@@ -318,7 +318,7 @@ impl Store {
     }
 
     /// Writes what is missing, and nothing else.
-    async fn mend(&self, found: &Protection) -> Result<()> {
+    async fn fix(&self, found: &Protection) -> Result<()> {
         let (s3, bucket, account) = (&self.s3, &self.bucket, &self.account);
         if !found.private {
             let block = PublicAccessBlockConfiguration::builder().block_public_acls(true).block_public_policy(true);
@@ -460,7 +460,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_record_is_thrown_away_and_our_rules_are_mended() {
+    fn no_record_is_thrown_away_and_our_rules_are_fixed() {
         let ours = rules().unwrap();
         // Neither in a number of days nor on a day.
         assert!(ours.iter().filter_map(LifecycleRule::expiration).all(|e| e.days().is_none() && e.date().is_none()));

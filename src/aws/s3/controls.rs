@@ -143,13 +143,13 @@ pub(super) static CONTROLS: &[Control] = &[
     .other(),
 ];
 
-fn buckets(view: &View, right: impl Fn(&Bucket) -> bool, what: &str, mend: Option<(&'static str, Value)>) -> Result<Vec<Breach>> {
+fn buckets(view: &View, right: impl Fn(&Bucket) -> bool, what: &str, fix: Option<(&'static str, Value)>) -> Result<Vec<Breach>> {
     let all = view.all::<Bucket>()?.into_iter().filter(|(_, bucket)| !right(bucket));
     Ok(all
         .map(|(key, _)| {
             let breach = Breach::new(key, what);
-            match &mend {
-                Some((field, value)) => breach.mend(&[*field], value.clone()),
+            match &fix {
+                Some((field, value)) => breach.fix(&[*field], value.clone()),
                 None => breach,
             }
         })

@@ -32,12 +32,12 @@ pub(super) static CONTROLS: &[Control] = &[
 ];
 
 fn never(view: &View) -> Result<Vec<Breach>> {
-    Ok(view.all::<Secret>()?.into_iter().map(|(key, _)| Breach::new(key, "it is never rotated").mend(&["rotation"], 7)).collect())
+    Ok(view.all::<Secret>()?.into_iter().map(|(key, _)| Breach::new(key, "it is never rotated").fix(&["rotation"], 7)).collect())
 }
 
 fn rarely(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Rotation>()?.into_iter().filter(|(_, rotation)| rotation.days > DAYS);
     Ok(all
-        .map(|(key, rotation)| Breach::new(key, format!("it is rotated every {} d", rotation.days)).mend(&["days"], DAYS))
+        .map(|(key, rotation)| Breach::new(key, format!("it is rotated every {} d", rotation.days)).fix(&["days"], DAYS))
         .collect())
 }

@@ -28,7 +28,7 @@ fn plain(view: &View) -> Result<Vec<Breach>> {
     // AWS encrypts a new queue with a key of its own.
     let wrong = |queue: &Queue| queue.sse == Some(false) && queue.kms_key.as_deref().is_none_or(str::is_empty);
     let all = view.all::<Queue>()?.into_iter().filter(|(_, queue)| wrong(queue));
-    Ok(all.map(|(key, _)| Breach::new(key, "its messages are not encrypted").mend(&["sse"], true)).collect())
+    Ok(all.map(|(key, _)| Breach::new(key, "its messages are not encrypted").fix(&["sse"], true)).collect())
 }
 
 fn public(view: &View) -> Result<Vec<Breach>> {

@@ -12,9 +12,9 @@ use super::super::stop::Result;
 use super::rules::Verdict;
 use super::{loaded_again, rule};
 use crate::aws::control::account::ACCOUNT;
-use crate::aws::control::{Breach, Control, Level, Mend, View};
+use crate::aws::control::{Breach, Control, Fix, Level, View};
 use crate::aws::registry;
-use crate::blueprint::mends;
+use crate::blueprint::fixes;
 use crate::config::{self, Loaded, edit};
 use crate::engine::{Graph, Key, lies_in};
 use crate::ui::check::{Accepted, Checked, Edit, Finding, Found, Place, Rule, Severity, VERSION};
@@ -57,7 +57,7 @@ struct Raw {
     control: &'static Control,
     key: Key,
     what: BTreeSet<String>,
-    mend: Option<Mend>,
+    fix: Option<Fix>,
     found: Found,
     section: Option<String>,
 }
@@ -76,19 +76,19 @@ impl Wanted {
 }
 
 /// What is so of each object, and the field that fixes all of it.
-type ByObject = BTreeMap<Key, (BTreeSet<String>, Option<Mend>)>;
+type ByObject = BTreeMap<Key, (BTreeSet<String>, Option<Fix>)>;
 
 /// Returns the breaches of a control, by object.
 fn breaches(control: &Control, view: &View) -> Result<ByObject> {
     let mut out = ByObject::new();
-    for Breach { key, what, mend } in (control.check)(view)? {
+    for Breach { key, what, fix } in (control.check)(view)? {
         match out.get_mut(&key) {
             None => {
-                out.insert(key, (BTreeSet::from([what]), mend));
+                out.insert(key, (BTreeSet::from([what]), fix));
             }
             Some((all, known)) => {
                 all.insert(what);
-                if *known != mend {
+                if *known != fix {
                     *known = None;
                 }
             }
@@ -160,10 +160,10 @@ impl Checking<'_> {
         };
         let origin = |key: &Key| graph.get(key).map(|node| node.origin.clone());
         let mut out = Vec::new();
-        for (key, (what, mend)) in breaches(control, of_file)? {
+        for (key, (what, fix)) in breaches(control, of_file)? {
             let found = if live.remove(&key).is_some() { Found::Both } else { Found::File };
             let section = origin(&key);
-            out.push(Raw { control, key, what, mend, found, section });
+            out.push(Raw { control, key, what, fix, found, section });
         }
         for (key, (what, _)) in live {
             let tagged = || {
@@ -172,7 +172,7 @@ impl Checking<'_> {
             };
             let section = origin(&key).or_else(tagged);
             let found = if key.kind == ACCOUNT { Found::Account } else { Found::Live };
-            out.push(Raw { control, key, what, mend: None, found, section });
+            out.push(Raw { control, key, what, fix: None, found, section });
         }
         Ok(out)
     }
@@ -205,8 +205,8 @@ impl Checking<'_> {
         let edit = if exception.as_ref().is_some_and(|e| !e.expired) { None } else { self.edit(&raw, loaded) };
         let section = raw.section.as_deref().unwrap_or("stack");
         // The line of the key that is wrong, if it is in the file, and otherwise that of the section.
-        let of_mend = raw.mend.as_ref().and_then(|mend| mends::mended(section, &raw.key, mend)).map(|(path, _)| path.join("."));
-        let path = of_mend.filter(|path| loaded.at(path).is_some()).unwrap_or_else(|| section.to_owned());
+        let of_fix = raw.fix.as_ref().and_then(|fix| fixes::fixed(section, &raw.key, fix)).map(|(path, _)| path.join("."));
+        let path = of_fix.filter(|path| loaded.at(path).is_some()).unwrap_or_else(|| section.to_owned());
         let place = self.place(&path, loaded);
         Finding {
             rule: rule(raw.control),
@@ -260,7 +260,7 @@ impl Checking<'_> {
         if matches!(raw.found, Found::Live | Found::Account) || self.file.like.is_some() || loaded.is_beside {
             return None;
         }
-        let (path, value) = mends::mended(raw.section.as_deref()?, &raw.key, raw.mend.as_ref()?)?;
+        let (path, value) = fixes::fixed(raw.section.as_deref()?, &raw.key, raw.fix.as_ref()?)?;
         let path = edited::placed(loaded, &path);
         let keys: Vec<&str> = path.iter().map(String::as_str).collect();
         let text = edit::set(self.text, &keys, &value)?;

@@ -20,7 +20,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::aws::control::account::Settings;
 use crate::aws::control::{self, Control, Standard, View};
 use crate::aws::registry;
-use crate::blueprint::mends;
+use crate::blueprint::fixes;
 use crate::config;
 use crate::engine::{self, plan};
 use crate::ui::check::{self, Elsewhere, Listed, Rule, Severity};
@@ -164,7 +164,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if arguments.test_rules {
         return test(own, color);
     }
-    let unknown = if own.is_none() { mends::without_rules(&loaded.stack) } else { Vec::new() };
+    let unknown = if own.is_none() { fixes::without_rules(&loaded.stack) } else { Vec::new() };
     if !unknown.is_empty() {
         return Err(stack_file::report(&loaded, unknown));
     }

@@ -464,7 +464,7 @@ impl<'a, C: Cloud> Run<'a, C> {
             match self.poll_once(job, &mut wait, kind.poll(job.cx, desired, live)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
-                Ok(Readiness::Impaired(it)) if it.mended_by.is_none() || matches!(accept, Accept::Impaired) => return Ok(()),
+                Ok(Readiness::Impaired(it)) if it.fixed_by.is_none() || matches!(accept, Accept::Impaired) => return Ok(()),
                 // It may be an answer from before the call that fixes it.
                 Ok(Readiness::Impaired(it)) if wait.since.elapsed() < STALE => self.status(job, &it.status),
                 Ok(Readiness::Impaired(it)) if accept.was(&it) => return Ok(()),

@@ -172,8 +172,8 @@ impl Store {
         if self.running == Some(true) {
             return Readiness::Ready;
         }
-        let mended_by = Some(vec!["running".to_owned()]);
-        Readiness::Impaired(Impairment { status: "stopped".into(), advice: "start it".into(), mended_by })
+        let fixed_by = Some(vec!["running".to_owned()]);
+        Readiness::Impaired(Impairment { status: "stopped".into(), advice: "start it".into(), fixed_by })
     }
 
     fn enter(&self, state: &mut State, id: &str) -> Result<()> {

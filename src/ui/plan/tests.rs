@@ -307,7 +307,7 @@ fn new_rights_are_in_the_plan_of_created_objects() {
     assert!(text.contains("\niam.role/web: allows s3:*, logs:PutLogEvents on *\n"), "{text}");
 }
 
-/// A plan that would mend nothing, of an object with this beside it.
+/// A plan that would fix nothing, of an object with this beside it.
 fn kept(live: Value, reason: &str) -> Plan {
     let mut user = item("iam.user/alice", Action::Keep);
     user.desired = Some(json!({}).into());

@@ -267,7 +267,7 @@ fn what_is_stopped_and_paused_says_what_starts_it() {
         // One that was never created has no such time.
         let instance = DbInstance::builder().instance_create_time(aws_sdk_rds::primitives::DateTime::from_secs(1));
         match state_of(&instance.db_instance_status("stopped").tag_list(tag).build()) {
-            Readiness::Impaired(it) => (it.advice, it.mended_by),
+            Readiness::Impaired(it) => (it.advice, it.fixed_by),
             other => panic!("{other:?}"),
         }
     };

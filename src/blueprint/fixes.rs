@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::facts::Problem;
 use super::nearest;
-use crate::aws::control::Mend;
+use crate::aws::control::Fix;
 use crate::aws::registry;
 use crate::config::Stack;
 use crate::engine::Key;
@@ -56,27 +56,27 @@ impl How {
     }
 }
 
-/// Returns the key of the file, as a path, and the value for it, after which the object has the value that mends it. `section` is the
+/// Returns the key of the file, as a path, and the value for it, after which the object has the value that fixes it. `section` is the
 /// place that the object comes from.
 ///
 /// None when no single key says that. Whether the file is valid with it is to be tried.
-pub fn mended(section: &str, key: &Key, mend: &Mend) -> Option<(Vec<String>, Value)> {
+pub fn fixed(section: &str, key: &Key, fix: &Fix) -> Option<(Vec<String>, Value)> {
     let own = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<String>>();
     if let Some(name) = section.strip_prefix("resources.").and_then(|rest| rest.strip_prefix(&key.kind)?.strip_prefix('.')) {
         let mut path = own(&["resources", &key.kind, name]);
-        path.extend(own(&mend.field));
-        return Some((path, mend.value.clone()));
+        path.extend(own(&fix.field));
+        return Some((path, fix.value.clone()));
     }
     let mut path: Vec<String> = section.split('.').map(str::to_owned).collect();
-    match ROWS.iter().find(|(kind, field, ..)| *kind == key.kind && *field == mend.field.as_slice()) {
+    match ROWS.iter().find(|(kind, field, ..)| *kind == key.kind && *field == fix.field.as_slice()) {
         Some((_, _, to, how)) => {
             path.extend(to.split('.').map(str::to_owned));
-            Some((path, how.written(&mend.value)))
+            Some((path, how.written(&fix.value)))
         }
         // What has no key of its own is written by AWS's name.
-        None if key.kind == "elbv2.load_balancer" && mend.field.first() == Some(&"attributes") => {
-            path.extend(own(&mend.field));
-            Some((path, mend.value.clone()))
+        None if key.kind == "elbv2.load_balancer" && fix.field.first() == Some(&"attributes") => {
+            path.extend(own(&fix.field));
+            Some((path, fix.value.clone()))
         }
         None => None,
     }
@@ -130,8 +130,8 @@ mod tests {
     use super::*;
 
     fn path(section: &str, key: &str, field: &[&'static str], value: Value) -> Option<(String, Value)> {
-        let mend = Mend { field: field.to_vec(), value };
-        mended(section, &key.parse().unwrap(), &mend).map(|(path, value)| (path.join("/"), value))
+        let fix = Fix { field: field.to_vec(), value };
+        fixed(section, &key.parse().unwrap(), &fix).map(|(path, value)| (path.join("/"), value))
     }
 
     #[test]
