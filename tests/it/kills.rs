@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test it kills` kills a few runs. `STACK_KILLS=1000 cargo test --test it kills -- --nocapture` kills as many
 //! at random places of all published stacks and of one with every section, up to three times in a row, `STACK_KILLS=every` at every
-//! call of the reference stack, or of the file in `STACK_FILE`, before it is made and after. `STACK_SEED=N` repeats a run's choices. `STACK_PART=2/3` does the second third of
+//! call of the reference stack, before it is made and after. `STACK_FILE=FILE` is about this file only. `STACK_SEED=N` repeats a run's choices. `STACK_PART=2/3` does the second third of
 //! either, for who has more than one processor; `STACK_TEST_BINARY` names another build, a release for example.
 
 use std::collections::BTreeMap;
@@ -94,13 +94,16 @@ fn part() -> (usize, usize) {
 #[test]
 fn a_run_that_is_killed_anywhere_is_simply_run_again() {
     let long = std::env::var("STACK_KILLS");
-    let files: Vec<&str> = TYPICAL.iter().copied().chain(long.is_ok().then_some(SECTIONS)).collect();
+    let only = std::env::var("STACK_FILE");
+    let files: Vec<&str> = match &only {
+        Ok(file) => vec![file],
+        Err(_) => TYPICAL.iter().copied().chain(long.is_ok().then_some(SECTIONS)).collect(),
+    };
     let wanted = long.unwrap_or_else(|_| "6".into());
     let (part, parts) = part();
     let mut killed = 0;
     if wanted == "every" {
-        let file = std::env::var("STACK_FILE");
-        let whole = Whole::of(file.as_deref().unwrap_or(TYPICAL[0]));
+        let whole = Whole::of(files[0]);
         println!("{} calls of an apply, {} of a destroy", whole.apply, whole.destroy);
         // After the first round every position has been hit once, after the second in both ways.
         for round in 0..2 {
