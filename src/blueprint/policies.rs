@@ -120,7 +120,7 @@ pub fn bare(secret: &str) -> String {
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>,
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html>).
 fn secret_statements<'a>(secrets: impl Iterator<Item = &'a String>, scope: &Scope) -> Vec<Value> {
-    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = crate::aws::s3::domain(&scope.partition);
     // By service and region; what is only referred to is in the stack's own.
     let mut found: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
     for secret in secrets {

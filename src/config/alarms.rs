@@ -1,14 +1,14 @@
-//! The section `alarms`: who is told when a part of the stack is in trouble, and from when on.
+//! The section `alarms`: from which thresholds on a part of the stack is in trouble, and who is notified.
 
 mod thresholds;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::or_off;
 use super::scalar::PATTERN_MESSAGE;
 use super::values::{Duration, Name};
 
@@ -111,9 +111,6 @@ pub struct LogAlarm {
 
 /// Reads and writes the section where `off` stands for none. A file without it has it with its defaults.
 pub(super) mod watched {
-    use serde::de::value::MapAccessDeserializer;
-    use serde::de::{MapAccess, Visitor};
-
     use super::*;
 
     pub fn default() -> Option<Alarms> {
@@ -121,49 +118,11 @@ pub(super) mod watched {
     }
 
     pub fn serialize<S: Serializer>(section: &Option<Alarms>, serializer: S) -> Result<S::Ok, S::Error> {
-        match section {
-            Some(section) => section.serialize(serializer),
-            None => serializer.serialize_str(OFF),
-        }
+        or_off::write(section, serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Alarms>, D::Error> {
-        struct SectionOrOff;
-
-        impl<'de> Visitor<'de> for SectionOrOff {
-            type Value = Option<Alarms>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "the section, or `{OFF}`")
-            }
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Self::Value, E> {
-                if word == OFF { Ok(None) } else { Err(E::invalid_value(serde::de::Unexpected::Str(word), &self)) }
-            }
-            fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
-                Ok(default())
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Alarms::deserialize(MapAccessDeserializer::new(map)).map(Some)
-            }
-        }
-
-        deserializer.deserialize_any(SectionOrOff)
-    }
-}
-
-/// The section, or `off`, as the schema has it.
-pub(super) struct AlarmsOrOff;
-
-impl JsonSchema for AlarmsOrOff {
-    fn schema_name() -> Cow<'static, str> {
-        "AlarmsOrOff".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let section = generator.subschema_for::<Alarms>();
-        json_schema!({
-            "anyOf": [section, {"type": "string", "enum": [OFF]}],
-        })
+        or_off::read(deserializer, default)
     }
 }
 

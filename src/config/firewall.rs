@@ -6,12 +6,10 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::alarms::OFF;
 use super::diagnostic::short;
+use super::or_off;
 use super::scalar::PATTERN_MESSAGE;
 use super::values::{Retention, Wrong, text_value};
 
@@ -44,43 +42,16 @@ pub struct Firewall {
     pub logs: FirewallLogs,
 }
 
-/// Reads the section where `off` stands for none.
-pub(super) fn section_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Firewall>, D::Error> {
-    struct SectionOrOff;
+/// Reads and writes the section where `off` stands for none, as a file without it has.
+pub(super) mod guarded {
+    use super::*;
 
-    impl<'de> Visitor<'de> for SectionOrOff {
-        type Value = Option<Firewall>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "the section, or `{OFF}`")
-        }
-        fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Self::Value, E> {
-            if word == OFF { Ok(None) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
-        }
-        fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-            Firewall::deserialize(MapAccessDeserializer::new(map)).map(Some)
-        }
+    pub fn serialize<S: Serializer>(section: &Option<Firewall>, serializer: S) -> Result<S::Ok, S::Error> {
+        or_off::write(section, serializer)
     }
 
-    deserializer.deserialize_any(SectionOrOff)
-}
-
-/// The section, or `off`, as the schema has it.
-pub(super) struct FirewallOrOff;
-
-impl JsonSchema for FirewallOrOff {
-    fn schema_name() -> Cow<'static, str> {
-        "FirewallOrOff".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let section = generator.subschema_for::<Firewall>();
-        json_schema!({
-            "anyOf": [section, {"type": "string", "enum": [OFF]}, {"type": "null"}],
-        })
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Firewall>, D::Error> {
+        or_off::read(deserializer, || None)
     }
 }
 

@@ -47,6 +47,7 @@ mod guest;
 pub mod joined;
 pub mod limits;
 pub mod logs;
+mod or_off;
 mod overlay;
 mod partly;
 pub mod policy;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::access::Access;
-use super::alarms::{Alarms, AlarmsOrOff, watched};
+use super::alarms::{Alarms, watched};
 use super::archive::Archive;
 use super::awake::Schedule;
 use super::backup::Backup;
@@ -23,8 +23,9 @@ use super::database::Database;
 use super::encryption::{CertificateSection, KeySection};
 use super::exceptions::CheckSection;
 use super::existing::Existing;
-use super::firewall::{self, Firewall, FirewallOrOff};
+use super::firewall::{Firewall, guarded};
 use super::logs::LogSection;
+use super::or_off::OrOff;
 use super::recovery::{Recovery, Second};
 use super::regions;
 use super::scalar::Scalar;
@@ -101,7 +102,7 @@ pub struct Stack {
     /// CloudWatch alarms for what the stack consists of, and who is notified; `alarms: off` has none. Default: every part is watched, and
     /// no notifications are sent.
     #[serde(default = "watched::default", with = "watched")]
-    #[schemars(with = "AlarmsOrOff")]
+    #[schemars(with = "OrOff<Alarms>")]
     pub alarms: Option<Alarms>,
     /// Whether the environment has a CloudWatch dashboard with the figures of all of its parts. `stack show --web` opens it. Default: it
     /// has none.
@@ -109,8 +110,8 @@ pub struct Stack {
     pub dashboard: bool,
     /// AWS WAF before the distribution and the load balancer. `firewall: {}` counts what it would block, and blocks nothing;
     /// `firewall: off` has none. Default: `{}` with `production: true` and a load balancer or `cdn`, else none.
-    #[serde(default, deserialize_with = "firewall::section_or_off")]
-    #[schemars(with = "FirewallOrOff")]
+    #[serde(default, with = "guarded")]
+    #[schemars(with = "Option<OrOff<Firewall>>")]
     pub firewall: Option<Firewall>,
     /// Backups of databases and buckets by AWS Backup, besides the automated backups of databases. `backup: {}` makes one every day and
     /// keeps it for 35 days. Default: none.

@@ -295,6 +295,33 @@ fn pipelines_assume_a_role_without_a_key() {
     assert_eq!(s.account.boto3(PIPELINES, &json!(null)), json!({ "roles": {}, "providers": {} }));
 }
 
+/// IAM has no regions, and a provider is of the one where it was made: in the other one it is used as someone else's, and never deleted.
+#[test]
+fn a_provider_belongs_to_one_region_of_a_stack() {
+    let s = Subject::new(WITH_PIPELINE);
+    s.apply();
+    let second = WITH_PIPELINE.replace("us-east-1", "eu-west-1");
+    s.place.file("eu.yaml", &second);
+    let refused = s.place.stack(&["apply", "eu.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("identity_providers: existing"), "{}", refused.stderr);
+    s.place.file("eu.yaml", &second.replace("  pipelines:", "  identity_providers: existing\n  pipelines:"));
+    s.place.stack(&["apply", "eu.yaml", "--yes"]).ok();
+    s.place.stack(&["plan", "eu.yaml", "--exact", "--detailed-exitcode"]).ok();
+    s.assert_in_step();
+    s.place.stack(&["destroy", "eu.yaml", "--yes"]).ok();
+    s.assert_in_step();
+
+    // The other way round: made in the region that has a tag.
+    s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
+    s.place.file("eu.yaml", &second);
+    s.place.stack(&["apply", "eu.yaml", "--yes"]).ok();
+    s.place.stack(&["plan", "eu.yaml", "--exact", "--detailed-exitcode"]).ok();
+    s.place.file("s.yaml", "stack: team\nregion: us-east-1\nservices: {}\n");
+    assert_eq!(s.changes(), Vec::<String>::new());
+    s.place.stack(&["destroy", "eu.yaml", "--yes"]).ok();
+    assert_eq!(s.account.boto3(PIPELINES, &json!(null)), json!({ "roles": {}, "providers": {} }));
+}
+
 #[test]
 fn a_boundary_limits_every_role_and_user() {
     let boundaries = r#"

@@ -200,33 +200,6 @@ fn an_address_with_a_password_is_refused() {
 }
 
 #[test]
-fn show_names_the_alarms_that_have_gone_off() {
-    let s = Subject::new(
-        "stack: shop\nregion: us-east-1\nalarms: { email: [ops@example.com] }\nresources: { sqs.queue: { orders: {} } }\n",
-    );
-    s.apply();
-    let state = |value: &str| {
-        let script = r#"
-cloudwatch = client("cloudwatch")
-[name] = [alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]]
-cloudwatch.set_alarm_state(AlarmName=name, StateValue=args, StateReason="Threshold Crossed: 1 datapoint [700.0]")
-"#;
-        s.account.boto3(script, &json!(value));
-    };
-    let show = |more: &[&str]| s.place.stack(&[&["show", "s.yaml"], more].concat()).ok();
-    state("OK");
-    assert!(show(&[]).stdout.contains("1 alarm, none in alarm\n"), "{}", show(&[]).stdout);
-    state("INSUFFICIENT_DATA");
-    assert!(show(&[]).stdout.contains("1 alarm, none in alarm, 1 without data\n"), "{}", show(&[]).stdout);
-    state("ALARM");
-    let text = show(&[]).stdout;
-    assert!(text.contains("1 alarm, 1 in alarm\n") && text.contains("Threshold Crossed: 1 datapoint [700.0]"), "{text}");
-    let json = show(&["--json"]).json();
-    assert_eq!((&json["alarms"][0]["state"], &json["alarms"][0]["name"]), (&json!("ALARM"), &json!("queue-orders-age")));
-    s.assert_in_step();
-}
-
-#[test]
 fn what_is_no_alarm_is_found_in_the_file() {
     let s = Subject::new(&FILE.replace("load_balancer: { errors: 10 }", "services: { cpuu: 70, memory: 130 }, topics: [ops]"));
     let wrong = s.place.stack(&["validate", "s.yaml"]).exits(65);

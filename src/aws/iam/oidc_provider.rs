@@ -10,7 +10,7 @@ use crate::aws::call::error::incomplete;
 use crate::aws::iam::errors::failed;
 use crate::aws::ownership::global;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::tags::{TAG_REGION, TagEdit, from_pairs};
+use crate::aws::ownership::tags::{TagEdit, from_pairs};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
@@ -67,24 +67,18 @@ fn trusts_issuer(cx: &Cx, role: &RoleDetail) -> bool {
     role.path() == Some(&path(&cx.scope)) && trust.contains(":oidc-provider/")
 }
 
-/// Checks whether a role trusts the provider with this ARN.
-fn trusts(role: &RoleDetail, arn: &str) -> bool {
-    role.assume_role_policy_document().is_some_and(|text| decoded(text).contains(&format!("\"{arn}\"")))
-}
-
 /// Returns the roles of the account that trust a provider and are not the stack's.
 async fn trusting(cx: &Cx, arn: &str) -> Result<Vec<String>> {
-    let (all, ours) = (account(cx).await?, path(&cx.scope));
+    let (all, ours, quoted) = (account(cx).await?, path(&cx.scope), format!("\"{arn}\""));
     let others = all.roles.iter().filter(|role| role.path() != Some(&ours));
-    Ok(others.filter(|role| trusts(role, arn)).filter_map(|role| role.role_name.clone()).collect())
+    let trust = |role: &&RoleDetail| role.assume_role_policy_document().is_some_and(|text| decoded(text).contains(&quoted));
+    Ok(others.filter(trust).filter_map(|role| role.role_name.clone()).collect())
 }
 
-/// Returns a provider as it is. IAM has no regions: one of the same stack in another region is someone else's. `is_trusted` says whether a
-/// role of the stack in this region trusts it, by which one without a region in its tags is known.
-fn observed(cx: &Cx, arn: String, answer: Answer, is_trusted: bool) -> Observed<OidcProvider> {
+/// Returns a provider as it is. IAM has no regions: one of the same stack in another region is someone else's.
+fn observed(cx: &Cx, arn: String, answer: Answer) -> Observed<OidcProvider> {
     let mut tags = from_pairs(answer.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))));
-    let has_region = tags.contains_key(TAG_REGION);
-    let is_here = global::is_here(&cx.scope, &mut tags) || !has_region && is_trusted;
+    let is_here = global::is_here(&cx.scope, &mut tags);
     let url = answer.url.unwrap_or_default();
     Observed {
         claim: if is_here { cx.scope.claim(OidcProvider::KIND, &tags, false) } else { Claim::Foreign },
@@ -140,9 +134,7 @@ impl Resource for OidcProvider {
         }
         let all = arns(cx).await?.into_iter().map(|arn| async move {
             let answer = read(cx, &arn).await?;
-            let ours = path(&cx.scope);
-            let is_trusted = account(cx).await?.roles.iter().any(|role| role.path() == Some(&ours) && trusts(role, &arn));
-            Ok::<_, Error>(answer.map(|answer| observed(cx, arn, answer, is_trusted)))
+            Ok::<_, Error>(answer.map(|answer| observed(cx, arn, answer)))
         });
         Ok(try_join_all(all).await?.into_iter().flatten().collect())
     }

@@ -298,6 +298,16 @@ impl Resource for Key {
         Ok(answer.key_metadata.as_ref().map_or(Readiness::Gone, state_of))
     }
 
+    /// Returns what cannot be read any more: from then on AWS refuses the key
+    /// (<https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html>).
+    async fn goes_with(_: &Cx, live: &Live) -> Result<Option<String>> {
+        let days = &live.deletion_days;
+        Ok(Some(format!(
+            "everything that it encrypted can no longer be read, files that a CDN serves included; `stack apply` with the key restores it \
+             within {days} days"
+        )))
+    }
+
     /// Schedules the deletion: KMS deletes nothing at once, and until the window has passed, the key can be restored.
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         let days = live.deletion_days.parse().unwrap_or(WINDOW_DAYS);

@@ -82,7 +82,8 @@ pub fn global_domain(partition: &str, bucket: &str) -> String {
     format!("{bucket}.s3.{}", domain(partition))
 }
 
-fn domain(partition: &str) -> &'static str {
+/// Returns the domain of AWS's services in a partition.
+pub fn domain(partition: &str) -> &'static str {
     if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 

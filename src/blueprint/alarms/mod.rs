@@ -263,11 +263,16 @@ fn turns_off_nothing(section: &Alarms, stack: &Stack, found: &[Found], reported:
     section.off.iter().enumerate().filter_map(wrong).collect()
 }
 
-/// Checks whether an entry of `off` names a part of the file that is watched in other environments: of a host, or in another region.
+/// Checks whether an entry of `off` names a part of the file that is watched in other environments: of a host, in another region, or with
+/// Container Insights.
 fn is_elsewhere(stack: &Stack, off: &str) -> bool {
     let mut words = off.split('.');
     match (words.next(), words.next()) {
         (Some("cdn"), _) => stack.cdn.is_some(),
+        (Some("services"), Some(name)) => {
+            let is_known = stack.services.keys().any(|known| known.as_str() == name);
+            is_known && words.next() == Some("running") && !stack.logs.container_insights
+        }
         (Some("load_balancer"), _) => stack.share.load_balancer.is_some(),
         (Some("databases"), Some(name)) => {
             stack.share.databases.is_some() && stack.databases.keys().any(|known| known.as_str() == name)

@@ -158,6 +158,14 @@ fn without_container_insights_no_alarm_counts_tasks() {
     assert!(with.contains(&"running".to_owned()), "{with:?}");
     let without = of_worker("logs: { container_insights: false }\n");
     assert_eq!(without, with.into_iter().filter(|name| name != "running").collect::<Vec<_>>());
+    // What is off in every environment can be listed for all of them; a service that does not exist cannot.
+    let off = |what: &str| {
+        let logs = "logs: { container_insights: false }";
+        expanded(&format!("{}{logs}\n", EVERYTHING.replace("email:", &format!("off: [{what}], email:"))))
+    };
+    assert!(
+        off("services.worker.running").is_ok() && off("services.other.running").is_err() && off("services.worker.cpuu").is_err()
+    );
 }
 
 /// The topic of alarms lets the account's alarms publish, and nobody else.

@@ -14,6 +14,7 @@ use crate::aws::logs::waf_prefix;
 use crate::aws::s3::{self, Bucket};
 use crate::aws::sns::Topic;
 use crate::config::{Account, Stack};
+use crate::engine::graph::{Node, lies_in};
 use crate::engine::{Error, Graph, Ref, Resource, Scope};
 
 const DAY: u64 = 86_400;
@@ -51,7 +52,7 @@ impl Keys {
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/share-encrypted-snapshot.html>).
 fn policy(scope: &Scope, accounts: &[Account], with_firewall: bool) -> Value {
     let Scope { stack, env, region, account, partition } = scope;
-    let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = s3::domain(partition);
     let through: Vec<String> =
         ["elasticache", "rds", "secretsmanager"].iter().map(|service| format!("{service}.{region}.{suffix}")).collect();
     let group = |name: &str| format!("arn:{partition}:logs:{region}:{account}:log-group:{name}*");
@@ -156,10 +157,12 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Key
     Ok(out)
 }
 
-/// Lets those use the keys who reach through other services what is encrypted with them: what publishes to topics, and CloudFront with
-/// its buckets. Without a place in the key's policy they fail, and nobody is told: an alarm stays silent.
+/// Lets the services that reach what a key of the section encrypts use it: those that publish to topics, and CloudFront with its buckets.
+/// Without a place in the key's policy they fail without a message: an alarm stays silent. The policy of a key under `resources` is the
+/// user's own.
 pub fn let_in(graph: &mut Graph, scope: &Scope) {
-    let keys: Vec<_> = graph.nodes().filter(|node| node.key.kind == Key::KIND).map(|node| node.key.clone()).collect();
+    let is_ours = |node: &&Node| node.key.kind == Key::KIND && lies_in(&node.origin, "keys");
+    let keys: Vec<_> = graph.nodes().filter(is_ours).map(|node| node.key.clone()).collect();
     for key in keys {
         let arn = Ref::<Key>::to(key.name.as_str()).attr("arn").to_string();
         let mut more = publishers(graph, &arn, scope);
@@ -209,7 +212,7 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
 /// delivery of its logs writes them (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/AccessLogs.html>).
 fn files(graph: &Graph, arn: &str, scope: &Scope) -> Vec<Value> {
     let Scope { region, account, partition, .. } = scope;
-    let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = s3::domain(partition);
     let is_here = |name: &str| {
         let bucket = Ref::<Bucket>::to(name).key().and_then(|key| graph.get(&key));
         bucket.is_some_and(|node| node.desired["encryption"]["key"] == arn)

@@ -129,6 +129,18 @@ fn a_topic_of_ones_own_brings_its_publishers_along() {
 }
 
 #[test]
+fn the_policy_of_a_key_of_ones_own_is_left_as_it_is() {
+    let own = json!({"Version": "2012-10-17", "Statement": [{"Sid": "Account", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}]});
+    let publish = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish", "Resource": "*"}]});
+    let graph = graph(&json!({"stack": "a", "region": "us-east-1", "resources": {
+        "kms.key": {"own": {"policy": own}},
+        "sns.topic": {"orders": {"kms_key": "${kms.key/own.arn}", "policy": publish}}}}));
+    assert_eq!(graph.get(&"kms.key/own".parse().unwrap()).unwrap().desired["policy"], own);
+}
+
+#[test]
 fn cloudfront_reads_what_the_main_key_encrypts() {
     let with = |cdn: Value| json!({"stack": "a", "region": "us-east-1", "keys": {"main": {}}, "cdn": cdn});
     let whole = with(json!({"static": {"paths": ["/*"]}, "logs": true}));

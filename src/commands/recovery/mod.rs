@@ -137,7 +137,7 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
     let newest = |one: &Took| one.began.clone();
     let (there, rehearsed) = (figures::last(&session).await?, figures::last(&rehearsed).await?);
     let last = there.into_iter().chain(rehearsed).max_by_key(newest);
-    let rto_holds = holds(last.as_ref().map(|took| took.seconds), usual.as_secs(), recovery.rto.as_secs());
+    let rto_holds = can_hold(last.as_ref().map(|took| took.seconds), usual.as_secs(), recovery.rto.as_secs());
     let refused = findings.iter().any(|finding| finding.severity == "refused");
     let holds = databases.iter().all(|one| one.holds) && rto_holds != Some(false) && !refused;
     Ok(Measured {
@@ -155,7 +155,7 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
 }
 
 /// Checks whether `rto` can hold, all in seconds: by what the last one took, or else by what is usual, which is without loading data.
-fn holds(last: Option<u64>, usual: u64, rto: u64) -> Option<bool> {
+fn can_hold(last: Option<u64>, usual: u64, rto: u64) -> Option<bool> {
     last.map(|took| took <= rto).or((usual > rto).then_some(false))
 }
 
@@ -327,8 +327,8 @@ mod tests {
 
     #[test]
     fn what_is_usual_can_only_break_the_objective() {
-        assert_eq!([holds(None, 3599, 3600), holds(None, 3601, 3600)], [None, Some(false)]);
-        assert_eq!([holds(Some(3600), 4000, 3600), holds(Some(3601), 60, 3600)], [Some(true), Some(false)]);
+        assert_eq!([can_hold(None, 3599, 3600), can_hold(None, 3601, 3600)], [None, Some(false)]);
+        assert_eq!([can_hold(Some(3600), 4000, 3600), can_hold(Some(3601), 60, 3600)], [Some(true), Some(false)]);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::super::diagnostic::short;
 use super::super::scalar::PATTERN_MESSAGE;
 use super::super::values::{Duration, Wrong};
 
-/// The word for an alarm that is not wanted.
-pub const OFF: &str = "off";
+pub use super::super::or_off::OFF;
+
 /// The word for what is reported without a threshold.
 const ON: &str = "on";
 
