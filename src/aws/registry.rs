@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Clients, spelling};
+use super::{Clients, Cx, spelling};
 use crate::aws::call::clients::Services;
-use crate::aws::control::{Control, account};
+use crate::aws::control::later::Fact;
+use crate::aws::control::{self, Control, Unread, account};
 use crate::aws::spelling::Wrong;
 use crate::aws::wing::{KindRow, Wing};
-use crate::engine;
+use crate::engine::{self, Snapshot};
 
 /// Every service. Their order is that of plans.
 const WINGS: &[&Wing] = &[
@@ -69,6 +70,11 @@ pub fn registry() -> engine::Registry<Clients> {
 /// Returns every control that objects can be held to.
 pub fn controls() -> impl Iterator<Item = &'static Control> {
     wings().flat_map(|wing| wing.controls).chain(account::CONTROLS)
+}
+
+/// Asks the services what became of a stack's objects, for `stack check`, and returns what could not be read besides.
+pub async fn later(cx: &Cx, snapshot: &Snapshot) -> (Vec<Fact>, Vec<Unread>) {
+    control::later::read(cx, snapshot, wings().flat_map(|wing| wing.later)).await
 }
 
 /// Returns what calls must know about the services.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Clients, Cx, billed};
 use crate::aws::call::rate_limit::Rates;
 use crate::aws::control::Control;
+use crate::aws::control::later::Later;
 use crate::aws::finding::Finding;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::spelling::{Spelling, Wrong};
@@ -115,6 +116,8 @@ pub struct Wing {
     pub departures: for<'a> fn(&'a Cx, &'a Plan) -> Vec<Check<'a>>,
     /// What its objects are held to by `stack check`.
     pub controls: &'static [Control],
+    /// What it is asked about its objects for those of them that are about what became of objects.
+    pub later: &'static [Later],
     /// What its objects are billed for.
     pub bill: billed::Bill,
 }
@@ -136,6 +139,7 @@ impl Wing {
             departures: unchecked,
             bill: billed::free,
             controls: &[],
+            later: &[],
         }
     }
 }

@@ -80,6 +80,7 @@ while rds.describe_db_snapshots(DBSnapshotIdentifier="monday")["DBSnapshots"][0]
     assert_eq!((&event["start"], &event["databases"]), (&json!(true), &json!({"main": "shop"})));
     assert_eq!(run(&s, "shop-archive-manifests")["start"], false);
 
+    assert_eq!(s.protection(), [("archive".to_owned(), "1 export".to_owned())]);
     let list = s.place.stack(&["archive", "list", "s.yaml", "--json"]).ok().json();
     assert_eq!(
         (&list[0]["database"], &list[0]["objects"], &list[0]["classes"]),

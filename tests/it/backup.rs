@@ -119,6 +119,9 @@ fn databases_and_buckets_are_backed_up() {
     // A vault with recovery points goes with consent by its name, and with the points.
     assert_eq!(s.account.boto3(BACK_UP, &Value::Null), "COMPLETED");
     assert_eq!(s.account.boto3(POINTS, &Value::Null), json!({"shop-backup": 1}));
+    assert_eq!(s.protection(), [("backup".to_owned(), "1 recovery point".to_owned())]);
+    let line = s.place.stack(&["show", "s.yaml"]).ok().stdout;
+    assert!(line.contains("PROTECTION") && words(&line).contains("backup 1 recovery point newest "), "{line}");
     s.assert_in_step();
     // A new database begins with it, beside the one that it is of.
     let point = r#"result = client("backup").list_recovery_points_by_backup_vault(BackupVaultName="shop-backup")["RecoveryPoints"][0]["RecoveryPointArn"]"#;

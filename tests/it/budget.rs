@@ -92,6 +92,7 @@ fn a_budget_is_that_of_the_environment() {
     both.insert("FORECASTED GREATER_THAN 100.0 PERCENTAGE".into(), json!(["cfo@example.com"]));
     assert_eq!(budget["told"], Value::Object(both));
     assert_eq!(budget["key"], "budgets.budget/budget");
+    assert_eq!(s.protection(), [("budget".to_owned(), "$0.00 of $300.00".to_owned())]);
 
     // An edit changes only itself.
     const BUDGET: &[&str] = &["update budgets.budget/budget"];

@@ -181,6 +181,70 @@ fn what_someone_changed_is_found_in_what_runs() {
     s.place.stack(DESTROY).ok();
 }
 
+/// Unencrypted: AWS shares no encrypted snapshot with everyone.
+const LATER: &str = "\
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+keys: { main: {} }
+resources:
+  rds.subnet_group: { all: { vpc: ec2.vpc/main, subnets: [ec2.subnet/data-a, ec2.subnet/data-b] } }
+  rds.instance:
+    main:
+      engine: postgres
+      class: db.t4g.micro
+      storage: 20
+      user: app
+      managed_password: true
+      encrypted: false
+      deletion_protection: false
+      subnet_group: rds.subnet_group/all
+";
+
+/// What no file says: what became of snapshots and keys.
+#[test]
+fn what_became_of_objects_is_found_in_what_runs() {
+    let s = Subject::new(LATER);
+    s.apply();
+    const IDS: [&str; 6] = ["ACM.1", "KMS.3", "RDS.1", "RDS.4", "SecretsManager.2", "SecretsManager.3"];
+    let live = || -> Vec<(String, String, String)> {
+        let all = s.place.stack(&["check", "s.yaml", "--live", "--json"]).json();
+        let text = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
+        let of = all["findings"].as_array().unwrap().iter().filter(|finding| IDS.contains(&finding["id"].as_str().unwrap()));
+        of.map(|finding| (text(finding, "id"), text(finding, "object"), text(finding, "what"))).collect()
+    };
+    let ids = |found: &[(String, String, String)]| found.iter().map(|(id, ..)| id.clone()).collect::<Vec<_>>();
+    // Its automated backups are unencrypted, too.
+    let before = live();
+    assert!(ids(&before) == ["RDS.4"] && before[0].2.contains("its snapshot `rds:shop-"), "{before:?}");
+    let by_hand = r#"
+rds, kms = client("rds"), client("kms")
+name = rds.describe_db_instances()["DBInstances"][0]["DBInstanceIdentifier"]
+rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier="by-hand")
+rds.get_waiter("db_snapshot_available").wait(DBSnapshotIdentifier="by-hand")
+kms.schedule_key_deletion(KeyId=kms.describe_key(KeyId="alias/shop-main")["KeyMetadata"]["KeyId"], PendingWindowInDays=30)
+result = None
+"#;
+    s.account.boto3(by_hand, &Value::Null);
+    let found = live();
+    assert_eq!(ids(&found), ["KMS.3", "RDS.4"], "{found:?}");
+    assert!(found[0].1 == "kms.key/main" && found[0].2.starts_with("it is deleted on 20"), "{found:?}");
+    assert!(found[1].2.contains("its snapshot `by-hand` is not encrypted"), "{found:?}");
+    let share = r#"
+rds, kms = client("rds"), client("kms")
+rds.modify_db_snapshot_attribute(DBSnapshotIdentifier="by-hand", AttributeName="restore", ValuesToAdd=["all"])
+kms.cancel_key_deletion(KeyId=kms.describe_key(KeyId="alias/shop-main")["KeyMetadata"]["KeyId"])
+result = None
+"#;
+    s.account.boto3(share, &Value::Null);
+    let found = live();
+    assert_eq!(ids(&found), ["RDS.1", "RDS.4"], "{found:?}");
+    let public = "every AWS account can restore its snapshot `by-hand`";
+    assert_eq!((found[0].1.as_str(), found[0].2.as_str()), ("rds.instance/main", public));
+    // Only what runs can tell.
+    assert!(!s.place.stack(&["check", "s.yaml"]).stdout.contains("by-hand"));
+}
+
 /// What a file leaves out of a bucket is as AWS has it for a new one; of one that runs the real value counts.
 #[test]
 fn what_a_bucket_leaves_out_is_looked_at_in_what_runs() {

@@ -117,6 +117,9 @@ fn a_balancer_is_protected_until_it_is_not() {
     assert_eq!(seen["logs"], json!(["aws-waf-logs-stack/shop/default/load-balancer"]));
     assert_eq!(seen["redacted"], json!(["authorization", "cookie"]));
 
+    let shown = |state: &str| [("firewall load-balancer".to_owned(), state.to_owned())];
+    assert_eq!(s.protection(), shown("only counts"));
+
     // From counting to blocking only the web ACL changes, and the plan says what that does.
     s.write("firewall: { ", "firewall: { mode: block, ");
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
@@ -124,6 +127,7 @@ fn a_balancer_is_protected_until_it_is_not() {
     assert_eq!(s.changes(), [ACL]);
     s.apply();
     s.assert_in_step();
+    assert_eq!(s.protection(), shown("blocks"));
     let rules = regional(&s)["rules"].clone();
     assert_eq!(
         rules,

@@ -142,3 +142,62 @@ fn lines_are_followed_also_those_that_come_late() {
     write(&s, &[(API, "api/api/cccccccc3333", now(), "unread")]);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+const REQUESTS: &str = r#"
+stack: shop
+region: us-east-1
+alarms: off
+network: { zones: 2, nat: none, flow_logs: off }
+cdn: {}
+services:
+  web: { image: "nginx:1.27", port: 80, public: true, count: 0, routes: ["/*"] }
+"#;
+
+/// Writes access logs as AWS does: two files of a load balancer's five minutes, and one of a distribution's hour.
+const SERVE: &str = r##"
+import datetime, gzip
+s3, account = client("s3"), client("sts").get_caller_identity()["Account"]
+buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+[alb], [cdn] = ([name for name in buckets if part in name] for part in ("alb-logs", "cdn-logs"))
+[distribution] = client("cloudfront").list_distributions()["DistributionList"]["Items"]
+at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=20)
+
+def balancer(node, *lines):
+    folder = f"alb/AWSLogs/{account}/elasticloadbalancing/us-east-1/{at:%Y/%m/%d}"
+    name = f"{account}_elasticloadbalancing_us-east-1_app.shop.1234567890abcdef_{at:%Y%m%dT%H%MZ}_{node}_20sg8hgm.log.gz"
+    text = [f"http {at + datetime.timedelta(seconds=n):%Y-%m-%dT%H:%M:%S}.000000Z app/shop/1 {node}:2817 {line}\n" for n, line in lines]
+    s3.put_object(Bucket=alb, Key=f"{folder}/{name}", Body=gzip.compress("".join(text).encode()))
+
+balancer("192.0.2.1", (1, "GET /one 200"), (3, "GET /three 502"))
+balancer("192.0.2.2", (2, "GET /two 200"))
+text = f"#Version: 1.0\n#Fields: date time x-edge-location\n{at:%Y-%m-%d}\t{at:%H:%M:%S}\tLAX1\tGET /static\n"
+s3.put_object(Bucket=cdn, Key=f"cdn/{distribution['Id']}.{at:%Y-%m-%d-%H}.a1b2c3d4.gz", Body=gzip.compress(text.encode()))
+"##;
+
+#[test]
+fn requests_are_read_from_access_logs() {
+    let s = Subject::new(REQUESTS);
+    s.apply();
+    s.account.boto3(SERVE, &Value::Null);
+    let logs = |more: &[&str]| s.place.stack(&[&["logs", "s.yaml"], more].concat());
+    let paths = |output: &str| -> Vec<String> {
+        let path = |line: &str| line.split_once("GET ").unwrap().1.to_owned();
+        output.lines().map(path).collect()
+    };
+    let hour = ["load_balancer", "--since", "1h"];
+    assert_eq!(paths(&logs(&hour).ok().stdout), ["/one 200", "/two 200", "/three 502"]);
+    let filtered = logs(&[&hour[..], &["--filter", " 502"]].concat()).ok().stdout;
+    assert_eq!(paths(&filtered), ["/three 502"]);
+    let both = ["load_balancer", "cdn", "--since", "1h", "--tail", "2"];
+    assert_eq!(paths(&logs(&both).ok().stdout), ["/two 200", "/three 502"]);
+    let json = logs(&["cdn", "--since", "1h", "--json"]).ok().json();
+    assert_eq!(json["part"], "cdn");
+    assert!(json["file"].as_str().unwrap().starts_with("s3://shop-cdn-logs-"), "{json}");
+    // Nothing in the last ten minutes, and what cannot be is refused.
+    assert!(logs(&["cdn"]).ok().stderr.contains("No requests in this time"));
+    assert!(logs(&["cdn", "--follow"]).exits(64).stderr.contains("`--follow` is not possible"));
+    assert!(logs(&["cdn", "web"]).exits(64).stderr.contains("`cdn` and `web` cannot be printed together"));
+    s.write("cdn: {}\n", "cdn: { logs: false }\nload_balancer: { access_logs: false }\n");
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "s3.bucket/*"]).ok();
+    assert!(logs(&["cdn"]).exits(4).stderr.contains("nothing in this environment logs requests of `cdn`"));
+}

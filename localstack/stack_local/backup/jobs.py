@@ -110,6 +110,9 @@ def _listed(call: Call, member: str, jobs: dict) -> dict:
         wanted = call.get(parameter)
         if wanted is not None and wanted != "*":  # all accounts
             views = [view for view in views if view.get(field) == wanted]
+    # Of the jobs that a restore testing plan started.
+    if (plan := call.get("ByRestoreTestingPlanArn")) is not None:
+        views = [view for view in views if view.get("CreatedBy", {}).get("RestoreTestingPlanArn") == plan]
     for parameter, (field, after) in _TIMES.items():
         if (time := call.get(parameter)) is not None:
             views = [view for view in views if view.get(field) and (view[field] > time) == (after > 0)]

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod checks;
+mod controls;
 mod validation;
 
 pub use certificate::{Certificate, STATES};
@@ -24,8 +25,13 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
 
 /// The service and its kinds.
-pub(super) static WING: Wing =
-    Wing { indexed: &["acm"], checks: checks::of, ..Wing::of(&[KindRow::of::<Certificate>(), KindRow::of::<Validation>()]) };
+pub(super) static WING: Wing = Wing {
+    indexed: &["acm"],
+    checks: checks::of,
+    controls: controls::CONTROLS,
+    later: controls::LATER,
+    ..Wing::of(&[KindRow::of::<Certificate>(), KindRow::of::<Validation>()])
+};
 
 /// The tag with the zone in which a certificate is proven, which nothing else records.
 const TAG_ZONE: &str = "stack:zone";

@@ -14,6 +14,7 @@ mod testing_selection;
 mod vault;
 
 pub use plan::{BackupPlan, BackupRule, Copy};
+pub use points::{Held, Test, held, last_test};
 pub use selection::Selection;
 pub use testing_plan::{LATEST, RANDOM, RestoreTestingPlan, SNAPSHOT};
 pub use testing_selection::{RestoreTestingSelection, SECURITY_GROUPS, SUBNET_GROUP};

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_backup::types::{RecoveryPointByBackupVault as Point, RecoveryPointStatus};
+use aws_sdk_backup::types::{RecoveryPointByBackupVault as Point, RecoveryPointStatus, RestoreJobsListMember};
 use futures::future::try_join_all;
 
 use super::errors::failed;
+use super::region_of;
 use crate::aws::Cx;
 use crate::aws::call::answers::{or_gone, present};
 use crate::engine::{Class, Error, Result};
@@ -31,6 +32,55 @@ pub(super) async fn is_none(cx: &Cx, region: &str, vault: &str) -> Result<bool> 
             .map_err(failed("backup:ListRecoveryPointsByBackupVault")),
     )?;
     Ok(answer.is_empty())
+}
+
+/// What a vault holds, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The number of recovery points.
+    pub count: usize,
+    /// When the newest of those that are complete was begun, in seconds since 1970. None if none is complete.
+    pub newest: Option<i64>,
+}
+
+/// Returns what the vault with this ARN holds.
+///
+/// # Errors
+/// When AWS Backup cannot be asked, or refuses.
+pub async fn held(cx: &Cx, arn: &str) -> Result<Held> {
+    let vault = arn.rsplit(':').next().unwrap_or_default();
+    let points = all(cx, region_of(arn), vault).await?;
+    let complete = points.iter().filter(|point| point.status() == Some(&RecoveryPointStatus::Completed));
+    let newest = complete.filter_map(|point| point.creation_date()).map(|time| time.secs()).max();
+    Ok(Held { count: points.len(), newest })
+}
+
+/// The last test whether a backup can be restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// When it began, in seconds since 1970.
+    pub began: i64,
+    /// How it ended, or where it is, in AWS's word: `COMPLETED`, `FAILED`.
+    pub status: String,
+    /// What AWS Backup says of it, if anything.
+    pub message: Option<String>,
+}
+
+/// Returns the last test of the restore testing plan with this ARN
+/// (<https://docs.aws.amazon.com/aws-backup/latest/devguide/API_ListRestoreJobs.html>). None before the first one.
+///
+/// # Errors
+/// When AWS Backup cannot be asked, or refuses.
+pub async fn last_test(cx: &Cx, arn: &str) -> Result<Option<Test>> {
+    let call = cx.cloud.backup_in(region_of(arn)).list_restore_jobs().by_restore_testing_plan_arn(arn);
+    let jobs = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
+    let jobs = present(jobs.map_err(failed("backup:ListRestoreJobs")))?;
+    let began = |job: &RestoreJobsListMember| job.creation_date().map_or(i64::MIN, |time| time.secs());
+    Ok(jobs.into_iter().max_by_key(began).map(|job| Test {
+        began: began(&job),
+        status: job.status.as_ref().map(|status| status.as_str().to_owned()).unwrap_or_default(),
+        message: job.status_message,
+    }))
 }
 
 /// Returns when the newest was made.

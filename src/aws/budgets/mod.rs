@@ -8,7 +8,7 @@ pub(in crate::aws) mod read;
 
 pub use budget::Budget;
 pub use notification::Notification;
-pub use read::{PARTITION, spent};
+pub use read::{PARTITION, Spending, spending, spent};
 
 use crate::aws::wing::{KindRow, Wing};
 

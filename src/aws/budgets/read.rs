@@ -73,19 +73,41 @@ pub(in crate::aws) async fn ours(cx: &Cx) -> Result<usize> {
     Ok(all(cx).await?.iter().filter(|known| known.claim.name().is_some()).count())
 }
 
-/// Returns how much of the environment's monthly budget AWS has counted as spent this month, in percent. AWS counts one to three times a day
-/// (<https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html>). None if there is no such budget, or this
-/// identity may not read it.
+/// What a budget allows, and what AWS has counted of it, in US dollars. AWS counts one to three times a day
+/// (<https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-managing-costs.html>).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spending {
+    /// What the period may cost.
+    pub limit: f64,
+    /// What was spent of it. None as long as nothing was counted.
+    pub actual: Option<f64>,
+    /// What AWS expects to be spent in the whole period. None without the data for a forecast.
+    pub forecast: Option<f64>,
+}
+
+/// Returns what AWS has counted of a budget of the environment. None if there is no such budget, or this identity may not read it.
 ///
 /// # Errors
 /// When AWS does not answer.
-pub async fn spent(cx: &Cx, name: &str) -> Result<Option<f64>> {
+pub async fn spending(cx: &Cx, name: &str) -> Result<Option<Spending>> {
     let known = all(cx).await?;
     let budget = known.iter().find(|known| known.claim.name() == Some(name)).map(|known| &known.budget);
     let number = |spend: &Spend| spend.amount().parse::<f64>().ok();
     Ok(budget.and_then(|budget| {
-        let limit = budget.budget_limit().and_then(number).filter(|limit| *limit > 0.0)?;
-        let actual = budget.calculated_spend()?.actual_spend().and_then(number)?;
-        Some(100.0 * actual / limit)
+        let counted = budget.calculated_spend();
+        Some(Spending {
+            limit: budget.budget_limit().and_then(number)?,
+            actual: counted.and_then(|counted| counted.actual_spend()).and_then(number),
+            forecast: counted.and_then(|counted| counted.forecasted_spend()).and_then(number),
+        })
     }))
+}
+
+/// Returns how much of the environment's monthly budget was spent this month, in percent: see [`spending`].
+///
+/// # Errors
+/// When AWS does not answer.
+pub async fn spent(cx: &Cx, name: &str) -> Result<Option<f64>> {
+    let spending = spending(cx, name).await?.filter(|spending| spending.limit > 0.0);
+    Ok(spending.and_then(|spending| Some(100.0 * spending.actual? / spending.limit)))
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Severity::{Critical, High, Medium};
-use super::{Breach, Control, View};
+use super::{Breach, Control, Unread, View};
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::engine::{Class, Error, Key, Result};
@@ -75,9 +75,6 @@ pub struct User {
     /// How old each active access key is, and how long it was not used.
     pub keys: Vec<(i64, i64)>,
 }
-
-/// Settings that could not be read, and the controls that are not checked for that.
-pub type Unread = (&'static [&'static str], Error);
 
 impl Settings {
     /// Reads them, and returns what could not be read besides: that is then taken to be as it should. The credentials are those of IAM's

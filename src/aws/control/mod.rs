@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.html>
 
 pub mod account;
+pub mod later;
 pub mod policies;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ pub use view::{Object, View};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::engine::{Key, Result};
+use crate::engine::{Error, Key, Result};
 
 /// How bad it is when a control is not met, as AWS says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,6 +52,8 @@ pub enum Level {
     Basic,
     /// For what people depend on: it costs more, or makes deleting harder.
     Production,
+    /// When what runs is looked at.
+    Live,
     /// When the account is looked at, too.
     Account,
     /// Only when all controls are asked for: it costs much, needs the application's support, contradicts another use, or is of another
@@ -64,6 +67,7 @@ impl Level {
         match self {
             Level::Basic => "basic",
             Level::Production => "production",
+            Level::Live => "live",
             Level::Account => "account",
             Level::Extra => "extra",
         }
@@ -80,6 +84,9 @@ pub enum Standard {
     #[serde(rename = "other")]
     Other,
 }
+
+/// What could not be read, and the controls that are not checked for that.
+pub type Unread = (&'static [&'static str], Error);
 
 /// One control.
 #[derive(Clone, Copy)]
@@ -117,6 +124,16 @@ impl Control {
     #[must_use]
     pub const fn production(self) -> Control {
         Control { level: Level::Production, ..self }
+    }
+
+    /// Returns a control about what became of objects: see [`later`].
+    pub const fn live(
+        id: &'static str,
+        severity: Severity,
+        texts: (&'static str, &'static str, &'static str),
+        check: fn(&View) -> Result<Vec<Breach>>,
+    ) -> Control {
+        Control { level: Level::Live, ..Control::new(id, severity, texts, check) }
     }
 
     /// Returns the same of the account.
@@ -201,10 +218,6 @@ pub const ELSEWHERE: &[(&str, &[&str])] = &[
             "S3.1",
             "SSM.4",
         ],
-    ),
-    (
-        "what exists only later: snapshots, use and age of secrets, certificates and keys",
-        &["ACM.1", "KMS.3", "RDS.1", "RDS.4", "SecretsManager.2", "SecretsManager.3"],
     ),
     (
         "what the kinds cannot be otherwise: awsvpc networks on Fargate's latest platform, functions called only by rules, RSA keys from 2048",

@@ -1,10 +1,13 @@
 //! The objects that controls look at: those of a file, or those that run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Breach;
 use super::account::{self, Settings};
+use super::later::Fact;
 use crate::engine::token::{self, Token};
 use crate::engine::{Claim, Error, Graph, Ids, Key, Ref, Resource, Result, Rule, Snapshot, stray_name};
 
@@ -25,6 +28,7 @@ pub struct View {
     objects: Vec<Object>,
     ids: Ids,
     account: String,
+    later: BTreeMap<&'static str, Vec<Breach>>,
 }
 
 impl View {
@@ -35,7 +39,7 @@ impl View {
             fields: node.desired.clone(),
             section: Some(node.origin.clone()),
         };
-        View { objects: graph.nodes().map(object).collect(), ids: Ids::default(), account: account.to_owned() }
+        View { objects: graph.nodes().map(object).collect(), account: account.to_owned(), ..View::default() }
     }
 
     /// Returns the objects that run in this account: the stack's, and what is inside of them, whoever made it. `rules` are those of
@@ -54,7 +58,7 @@ impl View {
             Object { key, fields: seen.fields.clone(), section: seen.section().map(str::to_owned) }
         });
         let objects = objects.collect();
-        View { objects, ids, account: account.to_owned() }
+        View { objects, ids, account: account.to_owned(), ..View::default() }
     }
 
     /// Adds the settings of the account, to be held to what AWS asks of those.
@@ -67,9 +71,21 @@ impl View {
         Ok(())
     }
 
+    /// Adds what became of the objects.
+    pub fn add_later(&mut self, facts: Vec<Fact>) {
+        for (control, breach) in facts {
+            self.later.entry(control).or_default().push(breach);
+        }
+    }
+
+    /// Returns what became of objects that does not meet this control.
+    pub fn later(&self, control: &str) -> Vec<Breach> {
+        self.later.get(control).cloned().unwrap_or_default()
+    }
+
     #[cfg(test)]
     pub(in crate::aws) fn of(objects: Vec<Object>) -> View {
-        View { objects, ids: Ids::default(), account: "123456789012".to_owned() }
+        View { objects, account: "123456789012".to_owned(), ..View::default() }
     }
 
     /// Returns the account that they are in.

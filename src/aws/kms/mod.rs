@@ -32,6 +32,7 @@ pub(super) static WING: Wing = Wing {
     bill: cost::bill,
     indexed: &["kms"],
     controls: controls::CONTROLS,
+    later: controls::LATER,
     ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()])
 };
 

@@ -24,6 +24,16 @@ const TLS: &str = "without it, passwords and data are sent unencrypted";
 const FORCE: &str = "set the parameter, which databases of the section `databases` have by themselves";
 
 pub(super) static CONTROLS: &[Control] = &[
+    Control::live(
+        "RDS.1",
+        Critical,
+        (
+            "Snapshots of databases are private",
+            "anyone can restore a public snapshot and read everything in it",
+            "`aws rds modify-db-snapshot-attribute --attribute-name restore --values-to-remove all --db-snapshot-identifier NAME`",
+        ),
+        |view| Ok(view.later("RDS.1")),
+    ),
     Control::new(
         "RDS.2",
         Critical,
@@ -43,6 +53,16 @@ pub(super) static CONTROLS: &[Control] = &[
             "set `encrypted: true`; an existing database is replaced by that, with its data",
         ),
         |view| flag(view, "encrypted", |db| db.source.is_some() && db.encrypted.is_none() || db.encrypted == Some(true), true),
+    ),
+    Control::live(
+        "RDS.4",
+        Medium,
+        (
+            "Snapshots of databases are encrypted",
+            "an unencrypted copy of the data remains, also after the database is encrypted",
+            "copy the snapshot with a key (`aws rds copy-db-snapshot --kms-key-id`) if it is needed, and delete it",
+        ),
+        |view| Ok(view.later("RDS.4")),
     ),
     Control::new(
         "RDS.5",

@@ -12,6 +12,7 @@ mod event_subscription;
 pub mod frozen;
 mod instance;
 mod interim;
+mod later;
 mod named;
 pub mod newest;
 mod parameter_group;
@@ -58,6 +59,7 @@ pub(super) static WING: Wing = Wing {
     checks: checks::of,
     departures: checks::departures,
     controls: controls::CONTROLS,
+    later: later::LATER,
     bill: cost::bill,
     ..Wing::of(&[
         KindRow::of::<SubnetGroup>(),
@@ -72,6 +74,11 @@ pub(super) static WING: Wing = Wing {
 
 /// The maximum length of the names of instances. Those of the groups may be longer, but have the same limit here.
 pub const NAME: usize = 63;
+
+/// Returns the region in an ARN.
+fn region_in(arn: &str) -> &str {
+    arn.split(':').nth(3).unwrap_or_default()
+}
 
 /// What the names of the databases begin with that AWS Backup creates to test whether a backup can be restored: no test can choose another
 /// one (<https://docs.aws.amazon.com/aws-backup/latest/devguide/restore-testing-inferred-metadata.html>).

@@ -6,8 +6,8 @@ use aws_sdk_rds::types::{DbInstance, DbInstanceAutomatedBackup};
 use aws_smithy_types::DateTime;
 use serde::Serialize;
 
-use super::NAME;
 use super::window::shown;
+use super::{NAME, region_in};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::aws::ownership::names;
@@ -93,6 +93,17 @@ pub(super) fn earliest(backup: &DbInstanceAutomatedBackup) -> Option<DateTime> {
 pub async fn of_stack(cx: &Cx, home: &str, databases: &[&str]) -> Result<Vec<Copies>> {
     let found = all(cx, &cx.scope.region).await?;
     Ok(databases.iter().filter_map(|database| best(cx, home, database, &found)).collect())
+}
+
+/// Returns the last time to which the replicated backups with this ARN can be restored, in seconds since 1970. None while there is no
+/// complete one.
+///
+/// # Errors
+/// When RDS cannot be asked.
+pub async fn latest(cx: &Cx, arn: &str) -> Result<Option<i64>> {
+    let backup = look(cx, region_in(arn), arn).await?;
+    let window = backup.as_ref().and_then(|backup| backup.restore_window());
+    Ok(window.and_then(|window| window.latest_time()).map(DateTime::secs))
 }
 
 fn best(cx: &Cx, home: &str, database: &str, found: &[DbInstanceAutomatedBackup]) -> Option<Copies> {

@@ -11,7 +11,7 @@ use super::instance::Instance;
 use super::named::AWS_KEY;
 use super::replicated::{all, is_replicating, look};
 use super::window::shown;
-use super::{NAME, from_sdk, instance, instances, to_sdk};
+use super::{NAME, from_sdk, instance, instances, region_in, to_sdk};
 use crate::aws::call::error::incomplete;
 use crate::aws::finding::{Finding, field};
 use crate::aws::kms;
@@ -68,11 +68,6 @@ impl Live {
     fn region(&self) -> &str {
         region_in(&self.arn)
     }
-}
-
-/// Returns the region in an ARN.
-fn region_in(arn: &str) -> &str {
-    arn.split(':').nth(3).unwrap_or_default()
 }
 
 /// Returns the command that deletes replicated backups.

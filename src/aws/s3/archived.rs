@@ -190,6 +190,15 @@ pub async fn manifests(cx: &Cx, bucket: &str) -> Result<Vec<(String, std::result
     Ok(out)
 }
 
+/// Returns how many manifests an archive has, and when the newest was written, in seconds since 1970.
+///
+/// # Errors
+/// When S3 cannot be asked, or refuses.
+pub async fn exports(cx: &Cx, bucket: &str) -> Result<(usize, Option<i64>)> {
+    let manifests = objects::list(cx, bucket, MANIFESTS).await?;
+    Ok((manifests.len(), manifests.values().map(|manifest| manifest.written).max()))
+}
+
 /// Reads where the jobs of an archive are. What is not readable as that is left out.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
 pub mod objects;
+pub mod requests;
 pub mod versions;
 
 pub use bucket::{Bucket, Encryption, ObjectLock, Website};

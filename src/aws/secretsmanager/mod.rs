@@ -26,6 +26,7 @@ pub(super) static WING: Wing = Wing {
     indexed: &["secretsmanager"],
     checks: checks::of,
     controls: controls::CONTROLS,
+    later: controls::LATER,
     bill: cost::bill,
     ..Wing::of(&[KindRow::of::<Secret>(), KindRow::of::<Rotation>()])
 };

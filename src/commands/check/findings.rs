@@ -28,6 +28,8 @@ pub(super) struct Wanted {
     pub production: bool,
     /// Whether all count.
     pub all: bool,
+    /// Whether what runs is looked at.
+    pub live: bool,
     /// Whether the account is looked at.
     pub account: bool,
     /// The day, for exceptions that end.
@@ -69,6 +71,7 @@ impl Wanted {
         match control.level {
             Level::Basic => true,
             Level::Production => self.all || self.production || said(),
+            Level::Live => self.live,
             Level::Account => self.account,
             Level::Extra => self.all,
         }

@@ -174,13 +174,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let snapshot = session.snapshot().await?;
         let rules = |kind: &str| session.registry.rules(kind);
         let mut view = View::of_snapshot(&snapshot, &session.cx.scope.account, &rules);
+        let (facts, mut unread) =
+            session.hear(async { engine::Result::<_>::Ok(registry::later(&session.cx, &snapshot).await) }).await?;
+        view.add_later(facts);
         if arguments.account {
-            let (settings, unread) = session.hear(async { engine::Result::<_>::Ok(Settings::read(&session.cx).await) }).await?;
+            let (settings, more) = session.hear(async { engine::Result::<_>::Ok(Settings::read(&session.cx).await) }).await?;
             view.add_account(&settings)?;
-            for (controls, error) in unread {
-                session.say(&format!("Not checked: {}. {}", controls.join(", "), error))?;
-                unasked.extend_from_slice(controls);
-            }
+            unread.extend(more);
+        }
+        for (controls, error) in unread {
+            session.say(&format!("Not checked: {}. {}", controls.join(", "), error))?;
+            unasked.extend_from_slice(controls);
         }
         Some(view)
     } else {
@@ -191,6 +195,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         severity: arguments.severity,
         production: arguments.production,
         all: arguments.all,
+        live: arguments.live,
         account: arguments.account,
         today,
     };

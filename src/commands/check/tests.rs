@@ -17,7 +17,7 @@ use crate::ui::check::{self, Checked, Found, Severity};
 const TODAY: jiff::civil::Date = date(2026, 11, 27);
 
 fn wanted() -> Wanted {
-    Wanted { severity: Severity::Low, production: false, all: false, account: false, today: TODAY }
+    Wanted { severity: Severity::Low, production: false, all: false, live: false, account: false, today: TODAY }
 }
 
 fn checked(text: &str, env: Option<&str>, wanted: Wanted) -> Checked {

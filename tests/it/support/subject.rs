@@ -58,6 +58,14 @@ impl Subject {
         self.place.stack(APPLY).ok()
     }
 
+    /// What `stack show` says that protects the stack: each part and its state.
+    pub fn protection(&self) -> Vec<(String, String)> {
+        let shown = self.place.stack(&["show", "s.yaml", "--json"]).ok().json();
+        let text = |part: &serde_json::Value, field: &str| part[field].as_str().unwrap().to_owned();
+        let parts = shown["protection"].as_array().unwrap().iter();
+        parts.map(|part| (text(part, "part"), text(part, "state"))).collect()
+    }
+
     /// What the plan says: action and key, sorted.
     #[track_caller]
     pub fn changes(&self) -> Vec<String> {

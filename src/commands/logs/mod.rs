@@ -1,3 +1,5 @@
+mod requests;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,7 +24,8 @@ const ID: usize = 8;
 /// PART is a service or function (`web`, `services.web`), a database (`databases.main`), `network`, `firewall`, `exec` or `container-insights`.
 /// Without one, the lines of all services and functions are printed, one-off tasks included, in the order of their times, which are UTC.
 ///
-/// Lines reach CloudWatch Logs some seconds late.
+/// `load_balancer` and `cdn` print the requests in their access logs. A load balancer writes them every five minutes, CloudFront mostly within an
+/// hour; other lines are some seconds late.
 #[derive(Args, Debug)]
 #[command(override_usage = "stack logs [OPTIONS] [FILE] [PART]...")]
 pub struct Arguments {
@@ -42,7 +45,8 @@ pub struct Arguments {
     /// Where to end: `5m` ago, or `2026-11-27T10:30Z`
     #[arg(long, value_name = "TIME", value_parser = since)]
     until: Option<When>,
-    /// Only lines that match this filter pattern of CloudWatch Logs: `ERROR`, `"two words"`, `{ $.status = 500 }`
+    /// Only lines that match this filter pattern of CloudWatch Logs: `ERROR`, `"two words"`, `{ $.status = 500 }`; of requests only lines with
+    /// this text
     #[arg(long, value_name = "PATTERN")]
     filter: Option<String>,
     /// Only lines of the task whose id begins with ID
@@ -105,6 +109,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let session = Session::given(&file, &aws, color).await?;
     let all = session.hear(lines::groups(&session.cx)).await?;
+    if let Some(places) = requests::chosen(&session, &all, &parts).await? {
+        let wanted = requests::Wanted { from, to: to.unwrap_or(now.as_millisecond()), text: filter, tail };
+        requests::refused(follow, task.is_some())?;
+        return requests::print(&session, &places, &wanted, json, color).await;
+    }
     let groups = chosen(all, &parts)?;
     let wanted = Wanted { pattern: filter, task, until: to };
     let mut printer = Printer::new(&groups, Terminal::stdout(color), json);
