@@ -15,6 +15,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -1128,6 +1129,44 @@ def _alarm_of_nothing(ask: Ask) -> str | None:
     actions = [arn for name in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in ask.get(name, [])]
     wrong = next((arn for arn in actions if not arn.startswith("arn:")), None)
     return f"Invalid arn syntax: {wrong}" if wrong else None
+
+
+@rule(
+    "R44",
+    "cloudwatch:PutMetricAlarm",
+    code="ValidationError",
+    source="AWS's refusal of a topic in another region, as quoted in cds-snc/notification-terraform#128",
+)
+def _notifies_another_region(ask: Ask) -> str | None:
+    for name in ("AlarmActions", "OKActions", "InsufficientDataActions"):
+        for arn in ask.get(name, []):
+            region = (arn.split(":") + [""] * 4)[3]
+            if arn.startswith("arn:aws:sns:") and region != ask.region:
+                return f"Invalid region {region} specified. Only {ask.region} is supported."
+    return None
+
+
+# EventBridge: a schedule of one moment
+
+_ONCE = re.compile(r"cron\((\d+) (\d+) (\d+) (\d+) \? (\d{4})\)")
+
+
+@rule(
+    "R43",
+    "events:PutRule",
+    code="ValidationException",
+    source="EventBridge user guide, eb-scheduled-rule-pattern: the fields and a year up to 2199; a moment that is over is not documented, and refused to be careful",
+)
+def _scheduled_for_the_past(ask: Ask) -> str | None:
+    moment = _ONCE.fullmatch(ask.get("ScheduleExpression", ""))
+    if not moment:
+        return None
+    minute, hour, day, month, year = (int(field) for field in moment.groups())
+    try:
+        is_over = datetime(year, month, day, hour, minute, tzinfo=UTC) <= datetime.now(UTC)
+    except ValueError:
+        is_over = True
+    return "Parameter ScheduleExpression is not valid." if is_over or year > 2199 else None
 
 
 # IAM: whom a trust policy names

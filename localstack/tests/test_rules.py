@@ -502,6 +502,20 @@ ROWS = [
         ALARM | {"AlarmActions": ["arn:aws:sns:us-east-1:1:x"]},
     ),
     Row("R41", "cloudwatch:PutMetricAlarm", ALARM | {"ExtendedStatistic": "p99"}, ALARM),
+    Row(
+        "R44",
+        "cloudwatch:PutMetricAlarm",
+        ALARM | {"OKActions": ["arn:aws:sns:eu-west-1:1:x"]},
+        ALARM | {"OKActions": ["arn:aws:sns:us-east-1:1:x"]},
+    ),
+    *(
+        Row("R43", "events:PutRule", {"Name": "r", "ScheduleExpression": wrong}, {"Name": "r", "ScheduleExpression": right})
+        for wrong, right in [
+            ("cron(0 7 1 1 ? 2020)", "cron(0 7 1 1 ? 2190)"),
+            ("cron(0 7 30 2 ? 2190)", "cron(0 7 1 1 ? *)"),
+            ("cron(0 7 1 1 ? 2200)", "rate(1 day)"),
+        ]
+    ),
 ]
 
 
