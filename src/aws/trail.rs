@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use aws_smithy_types::DateTime;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Cx;
+use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::failed;
 use crate::engine::item::NOTICED;
 use crate::engine::{Action, Class, Item, Key, Plan, Result};
@@ -65,12 +65,11 @@ fn concerns(item: &Item) -> bool {
     noticed || matches!(item.action, Action::Update | Action::Replace | Action::Delete)
 }
 
-/// Returns the client for a kind: IAM and CloudFront have no regions, and their events are in us-east-1.
-fn client<'a>(cx: &'a Cx, kind: &str) -> &'a Client {
-    match kind.split('.').next() {
-        Some("iam" | "cloudfront") => &cx.cloud.trail_global,
-        _ => &cx.cloud.trail,
-    }
+/// Checks whether the events of an object are in us-east-1: it is there itself, or it is of IAM or CloudFront, which have no regions.
+fn is_global(item: &Item) -> bool {
+    let arn = item.before.as_ref().and_then(|before| before.live.get("arn")?.as_str());
+    let is_there = arn.is_some_and(|arn| arn.split(':').nth(3) == Some(CLOUDFRONT_REGION));
+    is_there || matches!(item.key.kind.split('.').next(), Some("iam" | "cloudfront"))
 }
 
 fn deed(event: &Event) -> Option<Deed> {
@@ -91,10 +90,11 @@ fn invoked_by(event: &Event) -> Option<String> {
     told("arn").or_else(|| told("invokedBy"))
 }
 
-async fn ask(cx: &Cx, kind: &str, name: &str) -> Result<Vec<Deed>> {
+async fn ask(cx: &Cx, item: &Item, name: &str) -> Result<Vec<Deed>> {
     let by_name = LookupAttribute::builder().attribute_key(LookupAttributeKey::ResourceName).attribute_value(name);
     let by_name = by_name.build().map_err(|e| crate::engine::Error::internal(e.to_string()))?;
-    let call = client(cx, kind).lookup_events().lookup_attributes(by_name).max_results(PAGE);
+    let trail = if is_global(item) { &cx.cloud.trail_global } else { &cx.cloud.trail };
+    let call = trail.lookup_events().lookup_attributes(by_name).max_results(PAGE);
     let answer = call.send().await.map_err(failed("cloudtrail:LookupEvents"))?;
     // The newest come first.
     Ok(answer.events().iter().filter_map(deed).take(TOLD).collect())
@@ -122,7 +122,7 @@ pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
                         sleep(EVERY.saturating_sub(last.elapsed())).await;
                     }
                     asked = Some(Instant::now());
-                    match timeout(left, ask(cx, &item.key.kind, &name)).await {
+                    match timeout(left, ask(cx, item, &name)).await {
                         Ok(Ok(deeds)) => deeds,
                         Ok(Err(e)) => {
                             out.note = Some(match e.class {

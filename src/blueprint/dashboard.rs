@@ -1,5 +1,7 @@
 //! `dashboard`: one page of CloudWatch with the figures of the environment, laid out as requests go through it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::facts::Facts;
@@ -95,12 +97,20 @@ fn body(graph: &Graph, stack: &Stack, facts: &Facts<'_>) -> Value {
     page.text(3, &head);
     // An alarm of a NAT gateway is deleted with it while the environment is paused, and would then have to be missing here.
     let stays = |node: &&Node| node.key.kind == Alarm::KIND && !Alarm::absent(&node.desired, Pause::Bare);
-    let alarms = graph.nodes().filter(stays);
-    let alarms: Vec<String> = alarms.map(|node| Ref::<Alarm>::to(&node.key.name).attr("arn").to_string()).collect();
-    for (at, some) in alarms.chunks(ALARMS).enumerate() {
-        let title = if at == 0 { "Alarms".to_owned() } else { format!("Alarms, {}", at + 1) };
-        page.add("alarm", (0, COLUMNS), 4, &json!({"title": title, "alarms": some}));
-        page.y += 4;
+    // That a widget can show alarms of several regions is not documented.
+    let mut regions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for node in graph.nodes().filter(stays) {
+        let elsewhere = node.desired.get("region").and_then(Value::as_str).filter(|region| *region != scope.region);
+        let alarm = Ref::<Alarm>::to(&node.key.name).attr("arn").to_string();
+        regions.entry(elsewhere.unwrap_or_default()).or_default().push(alarm);
+    }
+    for (region, alarms) in regions {
+        let title = if region.is_empty() { "Alarms".to_owned() } else { format!("Alarms in {region}") };
+        for (at, some) in alarms.chunks(ALARMS).enumerate() {
+            let title = if at == 0 { title.clone() } else { format!("{title}, {}", at + 1) };
+            page.add("alarm", (0, COLUMNS), 4, &json!({"title": title, "alarms": some}));
+            page.y += 4;
+        }
     }
     // So does a NAT gateway, and the next one has another id.
     let all: Vec<Figure> = figures::all(graph, scope).into_iter().filter(|figure| !figure.comes_and_goes()).collect();

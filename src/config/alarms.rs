@@ -15,7 +15,7 @@ use super::values::{Duration, Name};
 pub use thresholds::{Count, OFF, Percent, Switch, Threshold, Time, Unit};
 
 /// Alarms for every part of the stack, and who is notified.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alarms {
     /// The email addresses that receive notifications. AWS sends each a link first, and nothing else until its owner has followed it.
@@ -32,7 +32,8 @@ pub struct Alarms {
     /// The channels of Microsoft Teams that receive notifications, from Amazon Q Developer in chat applications. An administrator of the
     /// tenant authorizes it for the team beforehand, once, in its console. Default: none.
     pub teams: Vec<Teams>,
-    /// The ARNs of further SNS topics that receive notifications, at most four, in the stack's region. Default: none.
+    /// The ARNs of further SNS topics that receive notifications, at most four. An alarm notifies those of its own region: nearly all are in
+    /// the stack's; those of `cdn` and its certificate are in `us-east-1`. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
     /// Whether the combined alarms also notify individually. Default: `false`.
@@ -47,9 +48,9 @@ pub struct Alarms {
     pub caches: CacheAlarms,
     /// Thresholds of the alarms of the network.
     pub network: NetworkAlarms,
-    /// Thresholds of the alarms of the CloudFront distribution. Only in `us-east-1`, where CloudFront reports.
+    /// Thresholds of the alarms of the CloudFront distribution. They are in `us-east-1`, where CloudFront reports.
     pub cdn: CdnAlarms,
-    /// Thresholds of the alarms of a certificate of the stack's region.
+    /// Thresholds of the alarms of a certificate. They are in its region: that of the stack, or for `cdn` `us-east-1`.
     pub certificates: CertificateAlarms,
     /// Thresholds of the alarms of a queue of `resources`.
     pub queues: QueueAlarms,
@@ -272,7 +273,8 @@ impl Alarms {
         self.has_subscribers() || !self.topics.is_empty()
     }
 
-    fn has_subscribers(&self) -> bool {
+    /// Checks whether there are subscribers to a topic of the stack's own.
+    pub fn has_subscribers(&self) -> bool {
         !self.email.is_empty() || !self.https.is_empty() || !self.slack.is_empty() || !self.teams.is_empty()
     }
 

@@ -116,8 +116,9 @@ fn a_life_through_awss_own_names_in_two_regions() {
         for (service, signed) in &regions {
             let expected: &[&str] = match service.as_str() {
                 service if GLOBAL.contains(&service) => &["us-east-1"],
-                // CloudFront's certificates, firewalls with their logs, and tags are in us-east-1, whatever the stack's region, and dashboards.
-                "acm" | "logs" | "monitoring" | "tagging" | "wafv2" => &["us-east-1", region],
+                // CloudFront's certificates, firewalls with their logs, alarms with their topic, and tags are in us-east-1, whatever the
+                // stack's region, and dashboards.
+                "acm" | "logs" | "monitoring" | "sns" | "tagging" | "wafv2" => &["us-east-1", region],
                 _ => &[region],
             };
             assert!(signed.iter().all(|r| expected.contains(&r.as_str())), "{service}: {signed:?}");

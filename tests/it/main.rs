@@ -17,6 +17,7 @@ mod caches;
 mod calls;
 mod capacity;
 mod cdn;
+mod cdn_alarms;
 mod chain;
 mod chat;
 mod check;

@@ -195,7 +195,7 @@ clients! {
     ce_once: aws_sdk_costexplorer, global_once;
     /// CloudWatch.
     cloudwatch: aws_sdk_cloudwatch, usual;
-    /// CloudWatch in us-east-1: for dashboards, which have no region, and for what CloudFront reports.
+    /// CloudWatch in us-east-1: for dashboards, which have no region, and for what CloudFront and its certificates report.
     cloudwatch_global: aws_sdk_cloudwatch, global;
     /// KMS.
     kms: aws_sdk_kms, usual;
@@ -219,6 +219,8 @@ clients! {
     secrets: aws_sdk_secretsmanager, usual;
     /// SNS.
     sns: aws_sdk_sns, usual;
+    /// SNS in us-east-1: for what alarms there notify.
+    sns_global: aws_sdk_sns, global;
     /// SQS.
     sqs: aws_sdk_sqs, usual;
     /// Service Quotas.

@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aws::cloudwatch::alarms::{self, Alarms, NAME};
+use crate::aws::cloudwatch::alarms::{self, Alarms, NAME, client};
 use crate::aws::cloudwatch::errors::failed;
 use crate::aws::cloudwatch::state::AlarmState;
 use crate::aws::ec2::NatGateway;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::names;
 use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::ownership::{global, names};
 use crate::aws::sns::Topic;
 use crate::aws::spelling::{How, Spelling, Wrong};
 use crate::aws::wing::{Actions, AwsKind};
@@ -43,6 +43,10 @@ const RESULT: &str = "result";
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alarm {
+    /// The region that it is in, whose metrics it watches and whose topics it notifies: the stack's, or `us-east-1`, where CloudFront
+    /// reports. It cannot be changed. Left out: the stack's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// The namespace of the metric: `AWS/SQS`. Left out: only with `expression`.
     #[serde(default)]
     pub namespace: String,
@@ -140,16 +144,16 @@ pub struct Live {
 
 impl Live {
     /// Returns those of an alarm with this name.
-    pub(super) fn of(cx: &Cx, name: String) -> Live {
+    pub(super) fn of(cx: &Cx, region: &str, name: String) -> Live {
         let scope = &cx.scope;
-        let arn = format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", scope.partition, scope.region, scope.account);
+        let arn = format!("arn:{}:cloudwatch:{region}:{}:alarm:{name}", scope.partition, scope.account);
         Live { id: name, arn, state: AlarmState::default() }
     }
 }
 
 /// Applies the difference of the tags.
 pub(super) async fn retag(cx: &Cx, live: &Live, desired: &Tags, diff: &Diff) -> Result<()> {
-    let cloudwatch = &cx.cloud.cloudwatch;
+    let cloudwatch = client(cx, &live.arn);
     let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
     if !edit.write.is_empty() {
         let call = cloudwatch.tag_resource().resource_arn(&live.arn).set_tags(Some(tags_to_sdk(&edit.write)));
@@ -225,9 +229,16 @@ impl Metric {
 
 async fn observed(cx: &Cx, all: &Alarms, alarm: &MetricAlarm) -> Result<Option<Observed<Alarm>>> {
     let (Some(name), Some(arn)) = (alarm.alarm_name.clone(), alarm.alarm_arn.clone()) else { return Ok(None) };
-    let tags = all.tags_of(cx, &arn).await?;
+    let mut tags = all.tags_of(cx, &arn).await?;
+    let region = global::region_of(&arn).to_owned();
+    if !global::is_here_in(&cx.scope, &region, &mut tags) {
+        return Ok(None);
+    }
     Ok(Some(Observed {
-        claim: names::claim(cx, cx.scope.claim(Alarm::KIND, &tags, false), &tags, &name, NAME),
+        claim: match region == cx.scope.region {
+            true => names::claim(cx, cx.scope.claim(Alarm::KIND, &tags, false), &tags, &name, NAME),
+            false => global::claim(cx, Alarm::KIND, &tags, &name, NAME, true),
+        },
         live: Live {
             id: name,
             arn,
@@ -237,15 +248,15 @@ async fn observed(cx: &Cx, all: &Alarms, alarm: &MetricAlarm) -> Result<Option<O
                 alarm.state_reason(),
             ),
         },
-        fields: Alarm::from_sdk(alarm, tags),
+        fields: Alarm { region: Some(region), ..Alarm::from_sdk(alarm, tags) },
         state: Readiness::Ready,
     }))
 }
 
 impl Alarm {
     /// Writes the whole alarm. Its tags count only when it is new.
-    async fn put(&self, cx: &Cx, name: &str, tags: Option<Vec<Tag>>) -> Result<()> {
-        let call = cx.cloud.cloudwatch.put_metric_alarm().alarm_name(name);
+    async fn put(&self, cx: &Cx, live: &Live, tags: Option<Vec<Tag>>) -> Result<()> {
+        let call = client(cx, &live.arn).put_metric_alarm().alarm_name(&live.id);
         let call = call.alarm_description(&self.description).actions_enabled(self.enabled != Some(false));
         let call = call.set_alarm_actions(Some(self.actions.clone())).set_ok_actions(Some(self.ok_actions.clone()));
         let call = call.set_insufficient_data_actions(Some(self.insufficient_data_actions.clone()));
@@ -279,6 +290,7 @@ impl Alarm {
         let actions = |arns: &[String]| arns.iter().map(|arn| action(arn)).collect();
         let evaluation_periods = alarm.evaluation_periods.unwrap_or_default();
         Alarm {
+            region: None,
             namespace: text(alarm.namespace()),
             metric: text(alarm.metric_name()),
             dimensions: dimensions_from_sdk(alarm.dimensions()),
@@ -378,6 +390,7 @@ impl Alarm {
 impl Resource for Alarm {
     const KIND: &'static str = "cloudwatch.alarm";
     const RULES: &'static [Rule] = &[
+        Rule::immutable("region"),
         Rule::exact("dimensions"),
         Rule::exact("metrics"),
         Rule::exact("metrics.*.dimensions"),
@@ -410,21 +423,25 @@ impl Resource for Alarm {
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
-        let name = names::name(cx, NAME);
-        self.put(cx, &name, Some(tags_to_sdk(&self.tags))).await?;
-        Ok(Live::of(cx, name))
+        let region = self.region.as_deref().unwrap_or(&cx.scope.region);
+        global::check_region(&cx.scope, region)?;
+        let name = if region == cx.scope.region { names::name(cx, NAME) } else { global::name(cx, NAME) };
+        let live = Live::of(cx, region, name);
+        let tags = global::new_tags_in(&cx.scope, region, &self.tags);
+        self.put(cx, &live, Some(tags_to_sdk(&tags))).await?;
+        Ok(live)
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         if diff.touches_other_than(&["tags"]) {
-            self.put(cx, &live.id, None).await?;
+            self.put(cx, live, None).await?;
         }
         retag(cx, live, &self.tags, diff).await?;
         Ok(live.clone())
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        let call = cx.cloud.cloudwatch.delete_alarms().alarm_names(&live.id);
+        let call = client(cx, &live.arn).delete_alarms().alarm_names(&live.id);
         call.send().await.map_err(failed("cloudwatch:DeleteAlarms"))?;
         Ok(())
     }

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::operation::describe_alarms::builders::DescribeAlarmsFluentBuilder;
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, MetricAlarm};
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use futures::stream::{StreamExt, TryStreamExt};
 
 use super::errors::failed;
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
-use crate::aws::ownership::names;
 use crate::aws::ownership::tag_index::{self, Index};
 use crate::aws::ownership::tags::{Tags, from_pairs};
+use crate::aws::ownership::{global, names};
 use crate::engine::Result;
 
 /// The most alarms that one call names, and that a page has
@@ -42,6 +43,43 @@ pub async fn all(cx: &Cx) -> Result<Arc<Alarms>> {
 }
 
 async fn candidates(cx: &Cx) -> Result<Alarms> {
+    let elsewhere = global::regions(&cx.scope).into_iter().filter(|region| *region != cx.scope.region);
+    let (mut all, there) = try_join(here(cx), try_join_all(elsewhere.map(|region| there(cx, region)))).await?;
+    for mut one in there {
+        all.metrics.append(&mut one.metrics);
+        all.tags.append(&mut one.tags);
+    }
+    Ok(all)
+}
+
+/// Returns CloudWatch in a region.
+fn client_in<'a>(cx: &'a Cx, region: &str) -> &'a Client {
+    if region == cx.scope.region { &cx.cloud.cloudwatch } else { &cx.cloud.cloudwatch_global }
+}
+
+/// Returns CloudWatch in the region of an alarm.
+pub fn client<'a>(cx: &'a Cx, arn: &str) -> &'a Client {
+    client_in(cx, global::region_of(arn))
+}
+
+/// Reads the alarms of metrics in another region that can be the stack's: of most stacks there are none, and where the index may be asked it
+/// says so.
+async fn there(cx: &Cx, region: &str) -> Result<Alarms> {
+    let describe = || client_in(cx, region).describe_alarms();
+    if let Some(index) = tag_index::global_alarms(cx, "cloudwatch").await {
+        let names: Vec<String> = names_of(&index).map(str::to_owned).collect();
+        let found = names.chunks(NAMED).map(|names| described(describe().set_alarm_names(Some(names.to_vec()))));
+        let metrics = try_join_all(found).await?.into_iter().flat_map(|found| found.metrics).collect();
+        return Ok(Alarms { metrics, composites: Vec::new(), tags: index.as_ref().clone() });
+    }
+    let prefix = global::prefix_in(&cx.scope, region);
+    let mut found = described(describe().alarm_name_prefix(&prefix)).await?;
+    found.metrics.retain(|alarm| alarm.alarm_name().is_some_and(|name| names::begins(&prefix, name, NAME)));
+    Ok(found)
+}
+
+/// Reads the alarms of the stack's own region that can be the stack's.
+async fn here(cx: &Cx) -> Result<Alarms> {
     if let Some(known) = by_index(cx).await {
         return Ok(known);
     }
@@ -111,7 +149,7 @@ impl Alarms {
         if let Some(known) = self.tags.get(arn) {
             return Ok(known.clone());
         }
-        let answer = cx.cloud.cloudwatch.list_tags_for_resource().resource_arn(arn).send().await;
+        let answer = client(cx, arn).list_tags_for_resource().resource_arn(arn).send().await;
         let tags = present(answer.map_err(failed("cloudwatch:ListTagsForResource")).map(|a| a.tags.unwrap_or_default()))?;
         Ok(from_pairs(tags.iter().map(|t| (t.key(), t.value()))))
     }

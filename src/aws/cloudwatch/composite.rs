@@ -196,7 +196,7 @@ impl Resource for CompositeAlarm {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let name = names::name(cx, NAME);
         self.put(cx, &name, Some(&self.tags)).await?;
-        Ok(Live::of(cx, name))
+        Ok(Live::of(cx, &cx.scope.region, name))
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {

@@ -19,5 +19,9 @@ pub(super) fn bill(object: &Object, _: &Whole) -> Vec<Part> {
         _ => ("CloudWatch-Alarm-Month", "metrics in an alarm"),
     };
     let what = if metrics == Decimal::ONE { "alarm".to_owned() } else { format!("{} {what}", metrics.quantity()) };
-    vec![Part::new("AmazonCloudWatch", usage, metrics, what)]
+    let part = Part::new("AmazonCloudWatch", usage, metrics, what);
+    vec![match &alarm.region {
+        Some(region) => part.in_region(region),
+        None => part,
+    }]
 }

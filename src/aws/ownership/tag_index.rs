@@ -17,7 +17,7 @@ use futures::stream::{self, BoxStream};
 use crate::aws::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::failed;
-use crate::aws::ownership::tags::{Tags, from_pairs};
+use crate::aws::ownership::tags::{TAG_REGION, Tags, from_pairs};
 use crate::engine::tags::{TAG_AWAKE, TAG_DIGEST, TAG_ENV, TAG_EXPIRES, TAG_KEY, TAG_PAUSED, TAG_STACK};
 use crate::engine::{Class, Pause, Result};
 
@@ -86,7 +86,7 @@ pub async fn alarms(cx: &Cx) -> Option<BoxStream<'_, Result<Index>>> {
     })))
 }
 
-/// Returns the same from another region's index: `us-east-1` knows distributions, and the certificates that they need.
+/// Returns the same from another region's index: `us-east-1` knows distributions, and what they need there.
 pub async fn asked(cx: &Cx, service: &'static str, region: &str) -> Option<Arc<Index>> {
     if !cx.reads.may_ask_index() {
         return None;
@@ -99,6 +99,19 @@ pub async fn asked(cx: &Cx, service: &'static str, region: &str) -> Option<Arc<I
     let index = found.ok()?;
     cx.reads.trusted_index(service);
     Some(index)
+}
+
+/// Returns the alarms that the stack has in us-east-1, where it is not itself; `None` as with [`of`].
+pub async fn global_alarms(cx: &Cx, service: &'static str) -> Option<Arc<Index>> {
+    if !cx.reads.may_ask_index() {
+        return None;
+    }
+    // All others are of the same stack in us-east-1 itself.
+    let of_region = TagFilter::builder().key(TAG_REGION).values(&cx.scope.region).build();
+    let asked = ask(cx, &cx.cloud.tagging_global, vec![ALARMS.to_owned()], Some(of_region));
+    let found = cx.reads.once("tags.global_alarms", asked).await.ok()?;
+    cx.reads.trusted_index(service);
+    Some(found)
 }
 
 /// An environment of a stack, as the index knows it.

@@ -7,6 +7,10 @@ use crate::prices::{Decimal, Part};
 
 pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
     let Some(topic) = object.of::<Topic>() else { return Vec::new() };
+    // What few alarms publish in another region is not worth a number.
+    if topic.region.as_ref().is_some_and(|region| *region != whole.region) {
+        return Vec::new();
+    }
     let published =
         |usage: &str| Part::new("AmazonSNS", usage, whole.usage.messages, "messages published").assuming("usage.messages");
     if topic.fifo != Some(true) {

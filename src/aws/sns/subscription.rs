@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Topic;
-use super::topic::{topic_claim, topics};
+use super::topic::{client, topic_claim, topics};
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::lambda::Function;
@@ -117,7 +117,7 @@ impl Resource for Subscription {
         let claimed = all.iter().map(|(topic, tags)| (topic_claim(cx, topic, tags), topic, tags));
         let ours = claimed.filter(|(claim, ..)| claim.name().is_some());
         let found = try_join_all(ours.map(|(claim, topic, tags)| async move {
-            let pages = cx.cloud.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send();
+            let pages = client(cx, topic).list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send();
             let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             let listed = present(listed.map_err(failed("sns:ListSubscriptionsByTopic")))?;
             Ok::<_, Error>(listed.iter().filter_map(|one| observed(&claim, topic, tags, one)).collect::<Vec<_>>())
@@ -129,7 +129,7 @@ impl Resource for Subscription {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "sns:Subscribe";
         let topic = self.topic.id()?;
-        let call = cx.cloud.sns.subscribe().topic_arn(topic).protocol(&self.protocol).endpoint(&self.endpoint);
+        let call = client(cx, topic).subscribe().topic_arn(topic).protocol(&self.protocol).endpoint(&self.endpoint);
         let arn =
             call.send().await.map_err(failed(OP))?.subscription_arn.ok_or_else(|| incomplete(OP, "the subscription's ARN"))?;
         Ok(live(topic, &self.protocol, &self.endpoint, Some(&arn)))
@@ -141,7 +141,7 @@ impl Resource for Subscription {
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         if let Some(arn) = &live.arn {
-            cx.cloud.sns.unsubscribe().subscription_arn(arn).send().await.map_err(failed("sns:Unsubscribe"))?;
+            client(cx, arn).unsubscribe().subscription_arn(arn).send().await.map_err(failed("sns:Unsubscribe"))?;
         }
         Ok(())
     }

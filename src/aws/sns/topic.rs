@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Tag;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -11,8 +12,9 @@ use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::kms::Key;
 use crate::aws::ownership::mark::Mark;
+use crate::aws::ownership::tag_index::{self, Index};
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::ownership::{names, tag_index};
+use crate::aws::ownership::{global, names};
 use crate::aws::sns::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
@@ -26,6 +28,10 @@ const NAME: usize = 256;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Topic {
+    /// The region that it is in: the stack's, or `us-east-1`, where alarms on what CloudFront reports are. It cannot be changed. Left out:
+    /// the stack's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Whether it is a FIFO topic, which keeps messages in order. It cannot be changed. Left out: a standard topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fifo: Option<bool>,
@@ -69,15 +75,29 @@ fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
 }
 
-/// Returns the ARNs of the topics that can be the stack's.
-async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
-    // Whatever they are called.
-    let tagged = tag_index::candidates(cx).await?;
-    let mut found: BTreeSet<String> = tagged.keys().filter(|arn| arn.contains(":sns:")).cloned().collect();
-    if tag_index::of(cx, "sns").await.is_none() {
-        let pages = cx.cloud.sns.list_topics().into_paginator().items().send();
+/// Returns SNS in the region of a topic.
+pub(super) fn client<'a>(cx: &'a Cx, arn: &str) -> &'a Client {
+    client_in(cx, global::region_of(arn))
+}
+
+fn client_in<'a>(cx: &'a Cx, region: &str) -> &'a Client {
+    if region == cx.scope.region { &cx.cloud.sns } else { &cx.cloud.sns_global }
+}
+
+/// Returns the ARNs of the topics in a region that can be the stack's.
+async fn candidates(cx: &Cx, region: &str) -> Result<BTreeSet<String>> {
+    let index = tag_index::asked(cx, "sns", region).await;
+    let of_sns = |index: &Index| -> BTreeSet<String> { index.keys().filter(|arn| arn.contains(":sns:")).cloned().collect() };
+    let mut found = match &index {
+        Some(index) => of_sns(index),
+        // Whatever they are called.
+        None if region == cx.scope.region => of_sns(&*tag_index::candidates(cx).await?),
+        None => BTreeSet::new(),
+    };
+    if index.is_none() {
+        let pages = client_in(cx, region).list_topics().into_paginator().items().send();
         let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("sns:ListTopics"))?;
-        let prefix = cx.scope.prefix();
+        let prefix = global::prefix_in(&cx.scope, region);
         let ours = |arn: &String| names::begins(&prefix, name_in(arn), NAME);
         found.extend(listed.into_iter().filter_map(|topic| topic.topic_arn).filter(ours));
     }
@@ -86,15 +106,15 @@ async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
 
 /// Reads the attributes (<https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html>).
 async fn attributes_of(cx: &Cx, arn: &str) -> Result<HashMap<String, String>> {
-    let answer = cx.cloud.sns.get_topic_attributes().topic_arn(arn).send().await;
+    let answer = client(cx, arn).get_topic_attributes().topic_arn(arn).send().await;
     Ok(answer.map_err(failed("sns:GetTopicAttributes"))?.attributes.unwrap_or_default())
 }
 
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
-    if let Some(known) = tag_index::tags(cx, "sns", arn).await {
+    if let Some(known) = tag_index::asked(cx, "sns", global::region_of(arn)).await.and_then(|index| index.get(arn).cloned()) {
         return Ok(known);
     }
-    let answer = cx.cloud.sns.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = client(cx, arn).list_tags_for_resource().resource_arn(arn).send().await;
     let tags = present(answer.map_err(failed("sns:ListTagsForResource")).map(|a| a.tags.unwrap_or_default()))?;
     Ok(from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value())))))
 }
@@ -102,11 +122,13 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
 /// Returns the topics that can be the stack's, with their tags: asked once, for them and for their subscriptions.
 pub(super) async fn topics(cx: &Cx) -> Result<Arc<Vec<(String, Tags)>>> {
     let ask = async {
-        let tagged = candidates(cx).await?.into_iter().map(|arn| async move {
-            let tags = tags_of(cx, &arn).await?;
-            Ok::<_, Error>((arn, tags))
+        let found = try_join_all(global::regions(&cx.scope).into_iter().map(|region| candidates(cx, region))).await?;
+        let tagged = found.into_iter().flatten().map(|arn| async move {
+            let mut tags = tags_of(cx, &arn).await?;
+            let is_here = global::is_here_in(&cx.scope, global::region_of(&arn), &mut tags);
+            Ok::<_, Error>(is_here.then_some((arn, tags)))
         });
-        try_join_all(tagged).await
+        Ok(try_join_all(tagged).await?.into_iter().flatten().collect())
     };
     cx.reads.once("sns.topics", ask).await
 }
@@ -118,6 +140,9 @@ pub(in crate::aws) async fn has_topic(cx: &Cx) -> Result<bool> {
 
 /// Returns whose the topic with this ARN is.
 pub(super) fn topic_claim(cx: &Cx, arn: &str, tags: &Tags) -> Claim {
+    if global::region_of(arn) != cx.scope.region {
+        return global::claim(cx, Topic::KIND, tags, name_in(arn), NAME, true);
+    }
     names::fifo_claim(cx, cx.scope.claim(Topic::KIND, tags, false), tags, name_in(arn), NAME)
 }
 
@@ -128,7 +153,7 @@ async fn observed(cx: &Cx, arn: &str, tags: &Tags) -> Result<Option<Observed<Top
     Ok(attributes.map(|attributes| Observed {
         claim: topic_claim(cx, arn, &tags),
         live,
-        fields: Topic::from_attributes(&attributes, tags),
+        fields: Topic { region: Some(global::region_of(arn).to_owned()), ..Topic::from_attributes(&attributes, tags) },
         state: Readiness::Ready,
     }))
 }
@@ -154,6 +179,7 @@ impl Topic {
         let key = Some(text("KmsMasterKeyId")).filter(|key| !key.is_empty());
         let policy = attributes.get("Policy");
         Topic {
+            region: None,
             fifo: Some(text("FifoTopic") == "true"),
             content_based_deduplication: Some(text("ContentBasedDeduplication") == "true"),
             display_name: Some(text("DisplayName")),
@@ -166,13 +192,21 @@ impl Topic {
 
 impl Resource for Topic {
     const KIND: &'static str = "sns.topic";
-    const RULES: &'static [Rule] =
-        &[Rule::immutable("fifo"), Rule::takes("kms_key", &[("kms.key", "arn")]), Rule::policy("policy"), Rule::owned("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("region"),
+        Rule::immutable("fifo"),
+        Rule::takes("kms_key", &[("kms.key", "arn")]),
+        Rule::policy("policy"),
+        Rule::owned("tags"),
+    ];
     const USUAL: Usual = Usual::secs(1, 1);
     type Cloud = Clients;
     type Live = Live;
 
     fn refused(&self) -> Option<(&'static str, String)> {
+        if self.region.is_some() && self.fifo == Some(true) {
+            return Some(("region", "a topic with `fifo: true` is in the stack's region: leave out `region`".into()));
+        }
         let alone = self.content_based_deduplication.is_some() && self.fifo != Some(true);
         alone.then(|| ("content_based_deduplication", "only a topic with `fifo: true` has it".into()))
     }
@@ -187,9 +221,14 @@ impl Resource for Topic {
     /// stack and the key: it refuses to answer with someone else's.
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "sns:CreateTopic";
-        let fifo = self.fifo == Some(true);
-        let name = names::fifo(&cx.scope, &cx.key.name, cx.generation, NAME, fifo);
-        let mut call = cx.cloud.sns.create_topic().name(&name).set_tags(Some(to_sdk(&self.tags)?));
+        let (fifo, region) = (self.fifo == Some(true), self.region.as_deref().unwrap_or(&cx.scope.region));
+        global::check_region(&cx.scope, region)?;
+        let name = match region == cx.scope.region {
+            true => names::fifo(&cx.scope, &cx.key.name, cx.generation, NAME, fifo),
+            false => global::name(cx, NAME),
+        };
+        let tags = global::new_tags_in(&cx.scope, region, &self.tags);
+        let mut call = client_in(cx, region).create_topic().name(&name).set_tags(Some(to_sdk(&tags)?));
         if fifo {
             call = call.attributes("FifoTopic", "true");
         }
@@ -201,7 +240,7 @@ impl Resource for Topic {
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
-        let sns = &cx.cloud.sns;
+        let sns = client(cx, &live.arn);
         for (field, name, value) in self.attributes() {
             if diff.touches(field) {
                 let call = sns.set_topic_attributes().topic_arn(&live.arn).attribute_name(name).attribute_value(value);
@@ -222,7 +261,7 @@ impl Resource for Topic {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        cx.cloud.sns.delete_topic().topic_arn(&live.arn).send().await.map_err(failed("sns:DeleteTopic"))?;
+        client(cx, &live.arn).delete_topic().topic_arn(&live.arn).send().await.map_err(failed("sns:DeleteTopic"))?;
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use super::{ORIGIN, policies, slug};
 use crate::aws::Tags;
 use crate::aws::chatbot::{SlackChannel, TeamsChannel};
 use crate::aws::iam::Role;
-use crate::aws::sns::Topic;
 use crate::config::alarms::Alarms;
 use crate::engine::{Error, Graph, Ref, Scope};
 
@@ -18,8 +17,8 @@ const ROLE: &str = "chat";
 /// (<https://docs.aws.amazon.com/aws-managed-policy/latest/reference/CloudWatchReadOnlyAccess.html>).
 const GUARDRAIL: &str = "CloudWatchReadOnlyAccess";
 
-/// Adds the channels.
-pub(super) fn expand(graph: &mut Graph, section: &Alarms, topic: &Ref<Topic>, scope: &Scope) -> Result<(), Error> {
+/// Adds the channels, which can have topics of several regions.
+pub(super) fn expand(graph: &mut Graph, section: &Alarms, topics: &[String], scope: &Scope) -> Result<(), Error> {
     if section.slack.is_empty() && section.teams.is_empty() {
         return Ok(());
     }
@@ -41,14 +40,13 @@ pub(super) fn expand(graph: &mut Graph, section: &Alarms, topic: &Ref<Topic>, sc
         tags: Tags::new(),
     };
     let role: Ref<Role> = graph.add(ROLE, ORIGIN, &role)?;
-    let topics = vec![topic.clone().attr("arn").to_string()];
     let guardrails = vec![format!("arn:{}:iam::aws:policy/{GUARDRAIL}", scope.partition)];
     for (at, slack) in section.slack.iter().enumerate() {
         let channel = SlackChannel {
             workspace: slack.workspace.clone(),
             channel: slack.channel.clone(),
             role: role.clone().attr("arn"),
-            topics: topics.clone(),
+            topics: topics.to_vec(),
             guardrails: guardrails.clone(),
             tags: Tags::new(),
         };
@@ -60,7 +58,7 @@ pub(super) fn expand(graph: &mut Graph, section: &Alarms, topic: &Ref<Topic>, sc
             team: teams.team.clone(),
             channel: teams.channel.clone(),
             role: role.clone().attr("arn"),
-            topics: topics.clone(),
+            topics: topics.to_vec(),
             guardrails: guardrails.clone(),
             tags: Tags::new(),
         };

@@ -17,12 +17,14 @@ pub fn find(parts: &Parts<'_>, node: &Node) -> Vec<Found> {
         NatGateway::KIND => vec![Found::new(node, "network.nat_ports", &[("NatGatewayId", attribute::<NatGateway>(node, "id"))])],
         // CloudFront reports to us-east-1 only, and an alarm watches metrics of its own region
         // (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html>).
-        Distribution::KIND if parts.scope.region == CLOUDFRONT_REGION => {
+        Distribution::KIND => {
             let dimensions = [("DistributionId", attribute::<Distribution>(node, "id")), ("Region", "Global".to_owned())];
-            vec![Found::new(node, "cdn.errors", &dimensions)]
+            vec![Found::new(node, "cdn.errors", &dimensions).at(CLOUDFRONT_REGION, parts.scope)]
         }
-        Certificate::KIND if read::<Certificate>(node).is_some_and(|found| found.region == parts.scope.region) => {
-            vec![Found::new(node, "certificates.expiry", &[("CertificateArn", attribute::<Certificate>(node, "arn"))])]
+        Certificate::KIND => {
+            let Some(certificate) = read::<Certificate>(node) else { return Vec::new() };
+            let dimensions = [("CertificateArn", attribute::<Certificate>(node, "arn"))];
+            vec![Found::new(node, "certificates.expiry", &dimensions).at(&certificate.region, parts.scope)]
         }
         _ => Vec::new(),
     }

@@ -25,6 +25,7 @@ pub fn expand(graph: &mut Graph, section: &Alarms, scope: &Scope, actions: &[Str
         graph.add(name.as_str(), ORIGIN, &filter)?;
         let minutes = log.period.as_secs() / 60;
         let alarm = Alarm {
+            region: None,
             namespace,
             metric: name.to_string(),
             dimensions: BTreeMap::new(),

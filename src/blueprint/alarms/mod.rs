@@ -6,6 +6,7 @@
 mod chat;
 pub mod databases;
 mod edge;
+mod elsewhere;
 mod lines;
 mod parts;
 mod reports;
@@ -53,6 +54,8 @@ struct Found {
     /// What the part is called in the alarm's name: `web`.
     name: String,
     watch: &'static Watch,
+    /// The region in which it is watched, if it is not the stack's.
+    region: Option<String>,
     dimensions: BTreeMap<String, String>,
     /// How many bytes, or connections, a percent is, where CloudWatch counts in those.
     percent: Option<f64>,
@@ -67,7 +70,20 @@ impl Found {
 
     fn named(name: &str, of: &str, watch: &'static str, dimensions: &[(&str, String)]) -> Found {
         let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        Found { of: of.to_owned(), name: slug(name), watch: table::row(watch), dimensions, percent: None, counted_by: None }
+        Found {
+            of: of.to_owned(),
+            name: slug(name),
+            watch: table::row(watch),
+            region: None,
+            dimensions,
+            percent: None,
+            counted_by: None,
+        }
+    }
+
+    /// Returns the same, watched in a region.
+    fn at(self, region: &str, scope: &Scope) -> Found {
+        Found { region: (region != scope.region).then(|| region.to_owned()), ..self }
     }
 
     fn percent(self, percent: f64) -> Found {
@@ -95,6 +111,7 @@ impl Found {
         let both = watch.minus.map(|minus| [("all".to_owned(), metric(watch.metric)), ("there".to_owned(), metric(minus))]);
         let one = |text: &str| if both.is_some() { String::new() } else { text.to_owned() };
         Alarm {
+            region: self.region.clone(),
             namespace: one(watch.namespace),
             metric: one(watch.metric),
             dimensions: if both.is_some() { BTreeMap::new() } else { self.dimensions.clone() },
@@ -147,30 +164,58 @@ pub fn expand(
     problems.extend(turns_off_nothing(section, stack, &found, &reported));
     // What an account has few of, subscriptions to events and rules of EventBridge, is taken only where someone hears of it.
     let reported = if section.tells() { reports::wanted(reported, section) } else { Vec::new() };
-    let topic = topic(graph, section, stack, &reported, keys, facts)?;
-    if let Some(topic) = &topic {
-        reports::tell(graph, &reported, topic)?;
-    }
-    let mut actions = section.topics.clone();
-    actions.extend(topic.as_ref().map(|topic| topic.clone().attr("arn").to_string()));
     let is_off = |path: &str| section.off.iter().any(|off| lies_in(path, off));
     let wanted = |one: Found| Some((section.threshold(one.watch.path).filter(|_| !is_off(&one.path()))?, one));
     let found = found.into_iter().filter(|one| section.tells() || one.counted_by.is_none());
     let wanted: Vec<(f64, Found)> = found.filter_map(wanted).collect();
-    let together = together::of(&wanted, section);
-    for (threshold, one) in &wanted {
+    let region = elsewhere::region(&wanted);
+    let there = region.map(|region| elsewhere::topic(graph, section, region, facts.scope)).transpose()?.flatten();
+    let topic = topic(graph, section, stack, &reported, there.as_ref(), keys, facts)?;
+    if let Some(topic) = &topic {
+        reports::tell(graph, &reported, topic)?;
+    }
+    let recipients = Recipients { section, scope: facts.scope, topic, there };
+    add(graph, &wanted, &recipients)?;
+    lines::expand(graph, section, facts.scope, &recipients.of(None))?;
+    Ok(recipients.topic)
+}
+
+/// Who is notified.
+struct Recipients<'a> {
+    section: &'a Alarms,
+    scope: &'a Scope,
+    /// The stack's own topic.
+    topic: Option<Ref<Topic>>,
+    /// The one in another region.
+    there: Option<Ref<Topic>>,
+}
+
+impl Recipients<'_> {
+    /// Returns the topics that alarms notify: in the stack's region, or in another one.
+    fn of(&self, region: Option<&str>) -> Vec<String> {
+        let own = if region.is_some() { &self.there } else { &self.topic };
+        let own = own.as_ref().map(|topic| topic.clone().attr("arn").to_string());
+        let region = region.unwrap_or(&self.scope.region);
+        elsewhere::of_region(&self.section.topics, region, self.scope).chain(own).collect()
+    }
+}
+
+/// Adds the alarms, those of a service with one that notifies for all of them.
+fn add(graph: &mut Graph, wanted: &[(f64, Found)], recipients: &Recipients<'_>) -> Result<(), Error> {
+    let together = together::of(wanted, recipients.section);
+    for (threshold, one) in wanted {
         if let Some((name, rule)) = &one.counted_by {
             graph.add(name.as_str(), ORIGIN, rule)?;
         }
         let is_one_of_several = together.iter().any(|several| several.of == one.of);
-        let tells = if is_one_of_several && !section.each { &Vec::new() } else { &actions };
-        graph.add(one.key(), ORIGIN, &one.alarm(*threshold, tells))?;
+        let is_silent = is_one_of_several && !recipients.section.each;
+        let actions = if is_silent { Vec::new() } else { recipients.of(one.region.as_deref()) };
+        graph.add(one.key(), ORIGIN, &one.alarm(*threshold, &actions))?;
     }
     for several in together {
-        graph.add(several.key(), ORIGIN, &several.alarm(&actions))?;
+        graph.add(several.key(), ORIGIN, &several.alarm(&recipients.of(None)))?;
     }
-    lines::expand(graph, section, facts.scope, &actions)?;
-    Ok(topic)
+    Ok(())
 }
 
 /// Adds the topic with its subscriptions, unless only those of others are told, or nobody is.
@@ -179,6 +224,7 @@ fn topic(
     section: &Alarms,
     stack: &Stack,
     reported: &[reports::Reported],
+    there: Option<&Ref<Topic>>,
     keys: &Keys,
     facts: &Facts<'_>,
 ) -> Result<Option<Ref<Topic>>, Error> {
@@ -186,12 +232,13 @@ fn topic(
     if !section.has_topic() || !section.tells() && budget.is_none() {
         return Ok(None);
     }
-    let mut publishers = vec![publish(facts.scope)];
+    let mut publishers = vec![publish(facts.scope, &facts.scope.region)];
     let others = stack.access.break_glass.is_some() || stack.backup.is_some();
     publishers.extend(reports::publishers(reported, others, facts.scope));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
     publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));
     let topic = Topic {
+        region: None,
         fifo: None,
         content_based_deduplication: None,
         display_name: None,
@@ -201,19 +248,26 @@ fn topic(
         tags: Tags::new(),
     };
     let topic = graph.add(TOPIC, ORIGIN, &topic)?;
-    let by_email = section.email.iter().map(|address| ("email", address));
-    for (protocol, address) in by_email.chain(section.https.iter().map(|address| ("https", address))) {
-        let subscription = Subscription { topic: topic.clone(), protocol: protocol.into(), endpoint: address.clone() };
-        graph.add(format!("{TOPIC}-{}", slug(address)), ORIGIN, &subscription)?;
-    }
-    chat::expand(graph, section, &topic, facts.scope)?;
+    subscribe(graph, section, &topic, TOPIC)?;
+    let topics: Vec<String> = [&topic].into_iter().chain(there).map(|topic| topic.clone().attr("arn").to_string()).collect();
+    chat::expand(graph, section, &topics, facts.scope)?;
     Ok(Some(topic))
 }
 
-/// Returns the statement that lets the account's alarms publish
+/// Adds a subscription to a topic for each address. A channel of a chat subscribes by itself.
+fn subscribe(graph: &mut Graph, section: &Alarms, topic: &Ref<Topic>, name: &str) -> Result<(), Error> {
+    let by_email = section.email.iter().map(|address| ("email", address));
+    for (protocol, address) in by_email.chain(section.https.iter().map(|address| ("https", address))) {
+        let subscription = Subscription { topic: topic.clone(), protocol: protocol.into(), endpoint: address.clone() };
+        graph.add(format!("{name}-{}", slug(address)), ORIGIN, &subscription)?;
+    }
+    Ok(())
+}
+
+/// Returns the statement that lets the account's alarms of a region publish
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html>).
-fn publish(scope: &Scope) -> Value {
-    let alarms = format!("arn:{}:cloudwatch:{}:{}:alarm:*", scope.partition, scope.region, scope.account);
+fn publish(scope: &Scope, region: &str) -> Value {
+    let alarms = format!("arn:{}:cloudwatch:{region}:{}:alarm:*", scope.partition, scope.account);
     json!({
         "Sid": "AlarmsPublish", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Action": "sns:Publish", "Resource": "*",

@@ -111,8 +111,44 @@ fn a_word_turns_an_alarm_off_and_a_number_moves_it() {
         "service-worker-running",
     ];
     assert_eq!(gone, expected);
-    let elsewhere = all(&EVERYTHING.replace("us-east-1", "eu-west-1"));
-    assert!(whole.contains_key("cdn-main-errors") && !elsewhere.contains_key("cdn-main-errors"));
+}
+
+/// CloudFront reports to us-east-1, where an alarm notifies a topic of that region: with the same subscribers, and not encrypted.
+#[test]
+fn what_cloudfront_reports_is_watched_in_us_east_1() {
+    let there = EVERYTHING
+        .replace("us-east-1", "eu-west-1")
+        .replace("cdn: {}", "cdn: { certificate: certificates.site, aliases: [example.com] }\nkeys: { main: {} }");
+    let regions = |graph: &Graph| -> Vec<(String, Vec<String>)> {
+        let away = alarms(graph).into_iter().filter(|(_, alarm)| alarm.region.is_some());
+        away.map(|(name, alarm)| (format!("{name} {}", alarm.region.unwrap()), alarm.actions)).collect()
+    };
+    let graph = expanded(&there).unwrap();
+    let own = "${sns.topic/alarms-us-east-1.arn}".to_owned();
+    let names = ["cdn-main-errors us-east-1", "certificate-site-global-expiry us-east-1"];
+    assert_eq!(regions(&graph), names.map(|name| (name.to_owned(), vec![own.clone()])));
+    let topic: Topic = read(graph.get(&"sns.topic/alarms-us-east-1".parse().unwrap()).unwrap()).unwrap();
+    assert_eq!((topic.region.as_deref(), topic.kms_key.as_deref()), (Some("us-east-1"), Some("")));
+    assert!(topic.policy.unwrap().to_string().contains("arn:aws:cloudwatch:us-east-1:123456789012:alarm:*"));
+    assert!(graph.get(&"sns.subscription/alarms-us-east-1-ops-example-com".parse().unwrap()).is_some());
+    // A channel hears both.
+    let slack = "slack: [{ workspace: T1, channel: C1 }]";
+    let graph = expanded(&there.replace("email: [ops@example.com]", slack)).unwrap();
+    let channel = graph.nodes().find(|node| node.key.kind == "chatbot.slack_channel").unwrap();
+    assert_eq!(channel.desired["topics"], json!(["${sns.topic/alarms.arn}", own]));
+    // Topics of others are notified by what is in their region.
+    const HERE: &str = "arn:aws:sns:eu-west-1:123456789012:ops";
+    const THERE: &str = "arn:aws:sns:us-east-1:123456789012:ops";
+    let topics = format!("topics: [\"{HERE}\", \"{THERE}\"]");
+    let graph = expanded(&there.replace("email: [ops@example.com]", &topics)).unwrap();
+    assert!(regions(&graph).iter().all(|(_, actions)| actions == &[THERE]));
+    let queue = alarms(&graph).into_iter().find(|(name, _)| *name == "queue-orders-age").unwrap().1;
+    assert_eq!(queue.actions, [HERE]);
+    // Without such alarms there is no such topic.
+    let graph =
+        expanded(&there.replace("email: [ops@example.com]", "email: [ops@example.com], off: [cdn, certificates]")).unwrap();
+    assert_eq!(graph.nodes().filter(|node| node.key.kind == Topic::KIND).count(), 1);
+    assert_eq!(regions(&expanded(EVERYTHING).unwrap()), []);
 }
 
 #[test]

@@ -1,22 +1,40 @@
 //! Checks of the section `alarms`.
 
+use super::super::alarms::Alarms;
 use super::super::diagnostic::Diagnostic;
 use super::super::values::arn;
 use super::Checks;
 use crate::suggest;
 
 const DAY: f64 = 86_400.0;
+/// Where alarms on what CloudFront reports are, and on its certificate.
+const CLOUDFRONT: &str = "us-east-1";
+
+/// Checks that topics are where alarms can reach them, and warns of alarms in us-east-1 without one there.
+fn topics(checks: &mut Checks<'_>, alarms: &Alarms) {
+    let has_two = checks.stack.cdn.is_some() && checks.stack.region != CLOUDFRONT;
+    let is_good = |region: &str| region == checks.stack.region || has_two && region == CLOUDFRONT;
+    let regions: Vec<Option<&str>> = alarms.topics.iter().map(|topic| arn(topic).map(|parts| parts[3])).collect();
+    let wrong: Vec<(usize, &str)> =
+        regions.iter().enumerate().filter_map(|(at, region)| Some((at, (*region).filter(|region| !is_good(region))?))).collect();
+    for (at, region) in wrong {
+        let message = format!("the topic is in `{region}`, and alarms can notify only topics in `{}`", checks.stack.region);
+        let diagnostic = Diagnostic::error("wrong-region", message).help("name a topic in the stack's region, or use `email`");
+        checks.at(&format!("alarms.topics[{at}]"), "another region", diagnostic);
+    }
+    let none_there = !regions.contains(&Some(CLOUDFRONT)) && !alarms.has_subscribers();
+    if has_two && !regions.is_empty() && none_there {
+        let message = format!("the alarms of `cdn` are in `{CLOUDFRONT}`, and notify no one");
+        let help = format!("name a topic in `{CLOUDFRONT}`, too, or an address in `alarms.email`");
+        checks.at("alarms.topics", "none there", Diagnostic::warning("no-recipient", message).help(help));
+    }
+}
 
 /// Checks that topics are where alarms can reach them, and that a certificate's time is in days, as CloudWatch has it; warns of
 /// a production environment whose alarms notify no one.
 pub(super) fn alarms(checks: &mut Checks<'_>) {
     let Some(alarms) = &checks.stack.alarms else { return };
-    for (at, topic) in alarms.topics.iter().enumerate() {
-        let Some(region) = arn(topic).map(|parts| parts[3]).filter(|region| *region != checks.stack.region) else { continue };
-        let message = format!("the topic is in `{region}`, and alarms can notify only topics in `{}`", checks.stack.region);
-        let diagnostic = Diagnostic::error("wrong-region", message).help("name a topic in the stack's region, or use `email`");
-        checks.at(&format!("alarms.topics[{at}]"), "another region", diagnostic);
-    }
+    topics(checks, alarms);
     for (name, log) in &alarms.logs {
         if !checks.stack.services.contains_key(&log.service) {
             let message = format!("`alarms.logs.{name}` is about the service `{}`, which does not exist", log.service);
