@@ -1,12 +1,16 @@
 //! What is known before a file is expanded, and what can be wrong with it then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::aws::elbv2::ListenerRule;
 use crate::aws::existing::{Found, Wanted};
 use crate::aws::host::{self, Host, Placed};
 use crate::config::{Name, Stack};
-use crate::engine::{Resource, Scope, Snapshot};
+use crate::engine::{Key, Resource, Scope, Snapshot};
 
 /// What the expansion must know and the file does not say.
 pub struct Facts<'a> {
@@ -23,6 +27,37 @@ pub struct Facts<'a> {
     /// The rules of the listener that rules are added to, as far as they are known: this environment's keep their priorities, and
     /// those of others are avoided.
     pub placed: Vec<Placed>,
+    /// When the environment expires, if it does.
+    pub expiry: Option<Expiry>,
+}
+
+/// When the environment expires.
+#[derive(Clone, Debug)]
+pub struct Expiry {
+    /// The time, as its objects have it; none if they say that it no longer does.
+    pub at: Option<Timestamp>,
+    /// When this run began.
+    pub now: Timestamp,
+    /// The rule that notifies of it, as AWS has it.
+    pub rule: Option<Arc<Value>>,
+}
+
+impl Expiry {
+    /// Returns when what was read expires; of a new environment, that is at `new`.
+    pub fn of(snapshot: &Snapshot, rule: &Key, new: Option<Timestamp>, now: Timestamp) -> Option<Expiry> {
+        let at = match snapshot.expires() {
+            Some(known) => known.parse().ok(),
+            None => Some(new.filter(|_| snapshot.is_empty())?),
+        };
+        let rule = snapshot.seen.iter().find(|seen| seen.key().as_ref() == Some(rule)).map(|seen| Arc::clone(&seen.fields));
+        Some(Expiry { at, now, rule })
+    }
+
+    /// Returns when a new environment of a file expires, if the file says so.
+    fn assumed(stack: &Stack) -> Option<Expiry> {
+        let (now, ttl) = (Timestamp::now(), i64::try_from(stack.ttl?.as_secs()).ok()?);
+        Some(Expiry { at: Some(now.checked_add(SignedDuration::from_secs(ttl)).ok()?), now, rule: None })
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -31,7 +66,7 @@ impl<'a> Facts<'a> {
         let zones = ('a'..='f').map(|letter| format!("{}{letter}", scope.region)).collect();
         let existing = Found::assumed(&wanted(stack), &scope.region);
         let host = hosted(stack).map(|wanted| assumed(Host::assumed(&wanted, &scope.region), stack));
-        Facts { scope, zones, has_network, existing, host, placed: Vec::new() }
+        Facts { scope, zones, has_network, existing, host, placed: Vec::new(), expiry: Expiry::assumed(stack) }
     }
 
     /// Checks whether a rule belongs to the environment that is expanded.

@@ -42,8 +42,9 @@ mod share;
 mod tests;
 mod uses;
 
+pub use alarms::expiry;
 pub use budget::NAME as BUDGET;
-pub use facts::{Facts, Problem, hosted, placed, wanted};
+pub use facts::{Expiry, Facts, Problem, hosted, placed, wanted};
 
 use std::collections::BTreeMap;
 

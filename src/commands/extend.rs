@@ -1,13 +1,16 @@
 use std::io::IsTerminal;
 
 use clap::Args;
+use jiff::Timestamp;
+use serde_json::Value;
 
 use super::arguments::{Aws, FileOrStack, time};
 use super::run;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
+use crate::blueprint;
 use crate::config;
-use crate::engine::expiry;
+use crate::engine::{Key, expiry};
 use crate::ui::{self, Color, Terminal};
 
 /// What an environment says that is wanted for good.
@@ -76,7 +79,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let lease = run::lease(&session, &format!("stack extend {}", file.typed())).await?;
     let extended = async {
         let snapshot = session.snapshot().await?;
-        session.hear(async { Result::<_>::Ok(expiry::extend(&session.registry, &session.cx, &snapshot, &at).await) }).await
+        let moves = |key: &Key, fields: &mut Value| blueprint::expiry::moves(key, fields, &scope, &at, Timestamp::now());
+        session
+            .hear(async { Result::<_>::Ok(expiry::extend(&session.registry, &session.cx, &snapshot, &at, &moves).await) })
+            .await
     }
     .await;
     lease.release().await;

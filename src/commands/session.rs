@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::arguments::{Aws, StackFile};
 use super::patience::Patience;
 use super::price::Pricing;
@@ -19,7 +21,7 @@ use crate::aws::runs::doubt;
 use crate::aws::runs::history;
 use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
-use crate::blueprint::{self, Facts};
+use crate::blueprint::{self, Expiry, Facts};
 use crate::config::{self, Loaded};
 use crate::engine::{self, Cx, Error, Graph, Key, Pause, Plan, Registry, Resource, Scope, Seen, Snapshot};
 use crate::ui::{self, Terminal};
@@ -65,6 +67,8 @@ pub struct Session {
     pub via: Option<String>,
     /// How long the environment is wanted, when this run makes it.
     ttl: Option<config::Duration>,
+    /// When this run began: an environment that it makes expires so long after it.
+    began: Timestamp,
     /// What its file says about prices.
     pub pricing: Pricing,
     /// How it writes to standard error.
@@ -119,7 +123,8 @@ impl Session {
         let via = via(&identity.arn, clients.profile.as_deref());
         let reach = clients.reach.clone();
         let cx = Cx { reach, ..Cx::new(Arc::new(clients), Arc::new(scope)) };
-        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, ttl: None, pricing: Pricing::default(), terminal })
+        let (registry, pricing, began) = (aws::registry(), Pricing::default(), Timestamp::now());
+        Ok(Session { registry, cx, who: identity.arn, via, ttl: None, began, pricing, terminal })
     }
 
     /// Connects for a loaded file. If it has environments, one must have been chosen: without, a further one would be created.
@@ -217,7 +222,14 @@ impl Session {
         let (zones, existing, host) =
             tokio::try_join!(ec2::zones(&self.cx.cloud), Found::look(&self.cx.cloud, &wanted), self.host(loaded))?;
         let placed = host.iter().flat_map(|host| &host.balancer).flat_map(|balancer| balancer.rules.clone()).collect();
-        Ok(Facts { scope: &self.cx.scope, zones, has_network: loaded.at("network").is_some(), existing, host, placed })
+        let (scope, has_network, expiry) = (self.cx.scope.as_ref(), loaded.at("network").is_some(), self.assumed()?);
+        Ok(Facts { scope, zones, has_network, existing, host, placed, expiry })
+    }
+
+    /// Returns when the environment would expire if it were new.
+    fn assumed(&self) -> Result<Option<Expiry>> {
+        let new = self.ttl.map(|ttl| after(self.began, ttl)).transpose()?;
+        Ok(new.map(|at| Expiry { at: Some(at), now: self.began, rule: None }))
     }
 
     /// Reads the environment that the file shares, if any.
@@ -235,6 +247,8 @@ impl Session {
         if facts.host.is_none() {
             facts.placed = blueprint::placed(&snapshot);
         }
+        let new = facts.expiry.take().and_then(|new| new.at);
+        facts.expiry = Expiry::of(&snapshot, &blueprint::expiry::key(), new, self.began);
         Ok((expand(loaded, &facts, &self.registry)?, snapshot))
     }
 
@@ -343,7 +357,7 @@ impl Session {
                 Some(at.to_owned())
             }
             (None, Some(ttl)) if snapshot.is_empty() => {
-                let at = from_now(ttl)?;
+                let at = after(self.began, ttl)?.to_string();
                 note(&format!("This environment is wanted until {at}. After that `stack reap` destroys it with its data."))?;
                 Some(at)
             }
@@ -381,6 +395,7 @@ impl Session {
             who: self.who.clone(),
             via: self.via.clone(),
             ttl: None,
+            began: self.began,
             pricing: self.pricing.clone(),
             terminal: self.terminal,
         }
@@ -417,15 +432,20 @@ fn not_switching(snapshot: &Snapshot) -> Result<()> {
 
 /// Checks whether a time, as a tag has it, is over. What is no time is never over.
 pub fn is_over(expires: &str) -> bool {
-    expires.parse::<jiff::Timestamp>().is_ok_and(|at| at <= jiff::Timestamp::now())
+    expires.parse::<Timestamp>().is_ok_and(|at| at <= Timestamp::now())
 }
 
 /// Returns the time after `ttl`, as a tag has it.
 pub fn from_now(ttl: config::Duration) -> Result<String> {
+    after(Timestamp::now(), ttl).map(|at| at.to_string())
+}
+
+/// Returns the time so long after another, in whole seconds.
+fn after(began: Timestamp, ttl: config::Duration) -> Result<Timestamp> {
     let seconds = i64::try_from(ttl.as_secs()).ok();
-    let at = seconds.and_then(|seconds| jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(seconds)).ok());
-    let at = at.and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok());
-    at.map(|at| at.to_string()).ok_or_else(|| {
+    let at = seconds.and_then(|seconds| began.checked_add(SignedDuration::from_secs(seconds)).ok());
+    let at = at.and_then(|at| Timestamp::from_second(at.as_second()).ok());
+    at.ok_or_else(|| {
         Stop::Message(Exit::Usage, format!("{ttl} from now is too far away"), Some("give a shorter time, such as `72h`".into()))
     })
 }

@@ -38,6 +38,9 @@ pub struct Alarms {
     pub topics: Vec<String>,
     /// Whether the combined alarms also notify individually. Default: `false`.
     pub each: bool,
+    /// The time before the environment expires at which its subscribers are notified, if it has a `ttl`; of an environment that has less than
+    /// twice as long left, 1 day, 6 hours, 1 hour or 15 minutes before.
+    pub expiry: Threshold<Time>,
     /// Thresholds of the alarms of services.
     pub services: ServiceAlarms,
     /// Thresholds of the alarms of the load balancer.
@@ -269,7 +272,38 @@ thresholds! {
 
 impl Alarms {
     /// Checks whether the file names a recipient of notifications.
+impl Default for Alarms {
+    fn default() -> Self {
+        Alarms {
+            email: Vec::new(),
+            https: Vec::new(),
+            slack: Vec::new(),
+            teams: Vec::new(),
+            topics: Vec::new(),
+            each: false,
+            expiry: Threshold::At(Time(86_400.0)),
+            services: ServiceAlarms::default(),
+            load_balancer: LoadBalancerAlarms::default(),
+            databases: DatabaseAlarms::default(),
+            caches: CacheAlarms::default(),
+            network: NetworkAlarms::default(),
+            cdn: CdnAlarms::default(),
+            certificates: CertificateAlarms::default(),
+            queues: QueueAlarms::default(),
+            functions: FunctionAlarms::default(),
+            logs: BTreeMap::new(),
+            off: Vec::new(),
+        }
+    }
+}
+
     pub fn tells(&self) -> bool {
+    /// Returns how many seconds before the environment expires its subscribers are notified at most, if they are.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was made from whole seconds.
+    pub fn before_expiry(&self) -> Option<u64> {
+        self.expiry.value().map(|seconds| seconds as u64)
+    }
+
         self.has_subscribers() || !self.topics.is_empty()
     }
 

@@ -52,28 +52,46 @@ impl Graph {
     }
 }
 
-/// Writes an expiry into the tags of every object that certainly belongs to the stack and has tags. Returns how many were written, and
-/// what the cloud says about those that could not be.
-pub async fn extend<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, snapshot: &Snapshot, at: &str) -> (usize, Vec<Error>) {
+/// Writes an expiry into the tags of every object that certainly belongs to the stack and has tags. `moves` changes further fields that
+/// depend on it, and returns whether the object still has a purpose: else it is deleted. Returns how many were written, and what the cloud
+/// says about those that could not be.
+pub async fn extend<C: Cloud>(
+    registry: &Registry<C>,
+    cx: &Cx<C>,
+    snapshot: &Snapshot,
+    at: &str,
+    moves: &(dyn Fn(&Key, &mut Value) -> bool + Sync),
+) -> (usize, Vec<Error>) {
     let differs = |seen: &&Seen| matches!(seen.claim, Claim::Ours(_)) && tag(&seen.fields, TAG_EXPIRES) != Some(at);
     let has_tags = |seen: &&Seen| registry.find(&seen.kind).is_some_and(|kind| kind.info().tagged);
-    let marks = snapshot.remaining().filter(differs).filter(has_tags).map(|seen| mark(registry, cx, seen, at));
+    let marks = snapshot.remaining().filter(differs).filter(has_tags).map(|seen| mark(registry, cx, seen, at, moves));
     let marked: Vec<Result<()>> = iter(marks).buffer_unordered(AT_ONCE).collect().await;
     let count = marked.iter().filter(|marked| marked.is_ok()).count();
     (count, marked.into_iter().filter_map(Result::err).collect())
 }
 
-async fn mark<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, seen: &Seen, at: &str) -> Result<()> {
+async fn mark<C: Cloud>(
+    registry: &Registry<C>,
+    cx: &Cx<C>,
+    seen: &Seen,
+    at: &str,
+    moves: &(dyn Fn(&Key, &mut Value) -> bool + Sync),
+) -> Result<()> {
     let Some(key) = seen.key() else { return Ok(()) };
     let kind = registry.kind(&seen.kind)?;
     let mut desired = Value::clone(&seen.fields);
     desired["tags"][TAG_EXPIRES] = at.into();
+    let stays = moves(&key, &mut desired);
     let changes = diff(kind.info().rules, &desired, &seen.fields, &Ids::default());
     let cx = cx.fresh().at(&key, seen.generation());
-    match kind.update(&cx, &desired, &seen.live, &changes).await {
+    let done = match stays {
+        true => kind.update(&cx, &desired, &seen.live, &changes).await.map(drop),
+        false => kind.delete(&cx, &seen.live).await,
+    };
+    match done {
         // It is going.
         Err(error) if error.class == Class::NotFound => Ok(()),
-        other => other.map(drop).map_err(|error| error.about(&key)),
+        other => other.map_err(|error| error.about(&key)),
     }
 }
 

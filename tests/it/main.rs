@@ -38,6 +38,7 @@ mod encryption;
 mod environments;
 mod examples;
 mod existing;
+mod expiry;
 mod failing;
 mod faults;
 mod firewall;

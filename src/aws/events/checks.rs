@@ -1,18 +1,46 @@
 //! Checks whether there can be more rules, and whether the events that they wait for are sent.
 
 use futures::future::try_join_all;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use super::rule;
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
-use crate::aws::finding::{Certainty, Finding, fields, is_made, of_kind};
+use crate::aws::finding::{Certainty, Finding, fields, is_made, is_new, of_kind};
 use crate::aws::quotas::{Change, HERE, Quota, over, untold, values};
 use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 
 /// Returns the checks of a plan.
 pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
-    vec![("trails", Box::pin(check(cx, plan))), ("the quota for rules of EventBridge", Box::pin(quota(cx, plan)))]
+    vec![
+        ("trails", Box::pin(check(cx, plan))),
+        ("the quota for rules of EventBridge", Box::pin(quota(cx, plan))),
+        ("schedules of EventBridge", Box::pin(async move { Ok(over_already(plan, Timestamp::now())) })),
+    ]
+}
+
+/// Returns the time at which a schedule calls for the last time, if it names one minute of one year.
+fn once(schedule: &str) -> Option<Timestamp> {
+    let fields = schedule.strip_prefix("cron(")?.strip_suffix(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let [minute, hour, day, month, "?", year] = fields[..] else { return None };
+    let number = |text: &str| text.parse::<i8>().ok();
+    let at = DateTime::new(year.parse().ok()?, number(month)?, number(day)?, number(hour)?, number(minute)?, 0, 0).ok()?;
+    at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
+}
+
+/// Finds rules that would be written with a time that is over: of a plan that was saved, say. AWS does not document that it accepts them.
+fn over_already(plan: &Plan, now: Timestamp) -> Vec<Finding> {
+    let is_over = |item: &&Item| {
+        let schedule = fields(item).and_then(|fields| fields.get("schedule")?.as_str());
+        is_new(item, &["pattern", "schedule", "enabled", "description"]) && schedule.and_then(once).is_some_and(|at| at <= now)
+    };
+    let finding = |item: &Item| {
+        let said = "its schedule names a time that is over, so it would never call its targets";
+        Finding::refused(&item.key, said, "make the plan again, or change `schedule`")
+    };
+    of_kind(plan, "events.rule").filter(is_over).map(finding).collect()
 }
 
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>
@@ -81,6 +109,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_schedule_of_one_moment_can_be_over() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(once("cron(30 10 30 12 ? 2026)"), Some(time("2026-12-30T10:30:00Z")));
+        for more in ["cron(30 10 30 12 ? *)", "cron(0/5 10 30 12 ? 2026)", "cron(0 0 30 2 ? 2026)", "rate(1 day)"] {
+            assert_eq!(once(more), None, "{more}");
+        }
+    }
 
     #[test]
     fn only_what_cloudtrail_tells_needs_a_trail() {

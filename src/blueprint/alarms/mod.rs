@@ -7,6 +7,7 @@ mod chat;
 pub mod databases;
 mod edge;
 mod elsewhere;
+pub mod expiry;
 mod lines;
 mod parts;
 mod reports;
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::facts::{Facts, Problem, slug};
+use super::facts::{Expiry, Facts, Problem, slug};
 use super::keys::Keys;
 use super::load_balancer::Balancer;
 use super::{nearest, policies};
@@ -173,6 +174,10 @@ pub fn expand(
     let topic = topic(graph, section, stack, &reported, there.as_ref(), keys, facts)?;
     if let Some(topic) = &topic {
         reports::tell(graph, &reported, topic)?;
+        let rule = before_expiry(section, facts);
+        if let Some(rule) = rule.and_then(|(expiry, most)| expiry::rule(expiry, most, topic, facts.scope)) {
+            graph.add(expiry::RULE, ORIGIN, &rule)?;
+        }
     }
     let recipients = Recipients { section, scope: facts.scope, topic, there };
     add(graph, &wanted, &recipients)?;
@@ -218,6 +223,13 @@ fn add(graph: &mut Graph, wanted: &[(f64, Found)], recipients: &Recipients<'_>) 
     Ok(())
 }
 
+/// Returns when the environment expires, and how many seconds before it at most is notified of, if anyone is. One that `stack extend` keeps for
+/// good counts, too: its topic stays as it is.
+fn before_expiry<'a>(section: &Alarms, facts: &'a Facts<'_>) -> Option<(&'a Expiry, u64)> {
+    let expiry = facts.expiry.as_ref().filter(|_| section.tells())?;
+    Some((expiry, section.before_expiry()?))
+}
+
 /// Adds the topic with its subscriptions, unless only those of others are told, or nobody is.
 fn topic(
     graph: &mut Graph,
@@ -233,7 +245,7 @@ fn topic(
         return Ok(None);
     }
     let mut publishers = vec![publish(facts.scope, &facts.scope.region)];
-    let others = stack.access.break_glass.is_some() || stack.backup.is_some();
+    let others = stack.access.break_glass.is_some() || stack.backup.is_some() || before_expiry(section, facts).is_some();
     publishers.extend(reports::publishers(reported, others, facts.scope));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
     publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));

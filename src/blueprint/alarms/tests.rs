@@ -354,6 +354,26 @@ fn lines_of_a_log_have_a_filter_and_an_alarm() {
     assert_eq!(alarm.refused(), None);
 }
 
+/// An environment that expires notifies its own topic before, if there is one, and the topic lets EventBridge publish.
+#[test]
+fn what_expires_notifies_the_topic_before() {
+    const BARE: &str = "stack: shop\nregion: us-east-1\nttl: 72h\nalarms: { email: [ops@example.com] }\n";
+    let has_rule = |text: &str| expanded(text).unwrap().get(&expiry::key()).is_some();
+    assert!(has_rule(BARE));
+    let graph = expanded(BARE).unwrap();
+    let topic: Topic = read(graph.get(&"sns.topic/alarms".parse().unwrap()).unwrap()).unwrap();
+    assert!(topic.policy.unwrap().to_string().contains("events.amazonaws.com"));
+    for without in [
+        BARE.replace("ttl: 72h\n", ""),
+        BARE.replace(" }", ", expiry: off }"),
+        BARE.replace("{ email: [ops@example.com] }", "off"),
+        BARE.replace("{ email: [ops@example.com] }", "{}"),
+        BARE.replace("email: [ops@example.com]", "topics: [\"arn:aws:sns:us-east-1:123456789012:ops\"]"),
+    ] {
+        assert!(!has_rule(&without), "{without}");
+    }
+}
+
 /// The table in the documents is made from the one in the code: this writes it, as it does snapshots.
 #[test]
 fn the_documents_have_every_alarm() {

@@ -55,6 +55,10 @@ pub(super) fn alarms(checks: &mut Checks<'_>) {
         let help = "name an address in `alarms.email`, or write `alarms: off`";
         checks.at("alarms", "no recipient", Diagnostic::warning("no-recipient", message).help(help));
     }
+    if alarms.before_expiry().is_some_and(|seconds| seconds < 60) {
+        let diagnostic = Diagnostic::error("out-of-range", "`alarms.expiry` must be at least a minute");
+        checks.at("alarms.expiry", "too short", diagnostic.help("write a time like `1d`, or `off`"));
+    }
     let expiry = alarms.threshold("certificates.expiry").filter(|seconds| *seconds < DAY || seconds % DAY > 0.0);
     if expiry.is_some() {
         let diagnostic = Diagnostic::error("out-of-range", "`alarms.certificates.expiry` must be in whole days");
