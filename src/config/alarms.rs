@@ -209,6 +209,8 @@ thresholds! {
         credits: Count = 0.0,
         /// Whether RDS's own events are reported: failures, failovers, changes, maintenance.
         events: Switch = 0.0,
+        /// Whether AWS Health's announcements about RDS in the account and region are reported: maintenance, the end of certificates.
+        notices: Switch = 0.0,
     }
 }
 
@@ -270,8 +272,6 @@ thresholds! {
     }
 }
 
-impl Alarms {
-    /// Checks whether the file names a recipient of notifications.
 impl Default for Alarms {
     fn default() -> Self {
         Alarms {
@@ -297,13 +297,15 @@ impl Default for Alarms {
     }
 }
 
-    pub fn tells(&self) -> bool {
+impl Alarms {
     /// Returns how many seconds before the environment expires its subscribers are notified at most, if they are.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was made from whole seconds.
     pub fn before_expiry(&self) -> Option<u64> {
         self.expiry.value().map(|seconds| seconds as u64)
     }
 
+    /// Checks whether the file names a recipient of notifications.
+    pub fn tells(&self) -> bool {
         self.has_subscribers() || !self.topics.is_empty()
     }
 

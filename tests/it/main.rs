@@ -43,6 +43,7 @@ mod failing;
 mod faults;
 mod firewall;
 mod freeze;
+mod health_alarms;
 mod hostile;
 mod hosts;
 mod identity;

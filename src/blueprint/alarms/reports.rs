@@ -1,4 +1,5 @@
-//! What services of AWS report by themselves, without a metric: RDS of databases and their parameter groups, ECS of deployments.
+//! What services of AWS report by themselves, without a metric: RDS of databases and their parameter groups, AWS Health of RDS, ECS of
+//! deployments.
 
 use serde_json::{Value, json};
 
@@ -24,6 +25,12 @@ const DEPLOYMENTS: &str = "failed-deployments";
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>).
 const SERVICES: usize = 10;
 
+/// The rule that waits for what AWS Health announces about RDS, and what stands for it among the kinds that report.
+const NOTICES: &str = "database-notices";
+/// The categories of what someone has to prepare for: maintenance, and the end of an authority of certificates
+/// (<https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html>). Outages are not among them: they show in alarms.
+const ANNOUNCED: [&str; 2] = ["accountNotification", "scheduledChange"];
+
 /// Something whose reports can be told.
 pub struct Reported {
     /// The part in the file: `databases.main`.
@@ -45,16 +52,19 @@ impl Reported {
 
 /// Returns everything that reports.
 pub fn all(parts: &Parts<'_>) -> Vec<Reported> {
-    let one = |node: &Node| {
-        let (watch, id) = match node.key.kind.as_str() {
-            Instance::KIND => ("databases.events", attribute::<Instance>(node, "id")),
-            ParameterGroup::KIND => ("databases.events", attribute::<ParameterGroup>(node, "id")),
-            Service::KIND => ("services.deployments", attribute::<Service>(node, "arn")),
-            _ => return None,
-        };
-        Some(Reported { of: node.origin.clone(), watch, kind: node.key.kind.clone(), id })
+    let each = |node: &Node| {
+        let one = |watch, kind: &str, id| Reported { of: node.origin.clone(), watch, kind: kind.to_owned(), id };
+        match node.key.kind.as_str() {
+            kind @ Instance::KIND => {
+                let id = attribute::<Instance>(node, "id");
+                vec![one("databases.events", kind, id.clone()), one("databases.notices", NOTICES, id)]
+            }
+            kind @ ParameterGroup::KIND => vec![one("databases.events", kind, attribute::<ParameterGroup>(node, "id"))],
+            kind @ Service::KIND => vec![one("services.deployments", kind, attribute::<Service>(node, "arn"))],
+            _ => Vec::new(),
+        }
     };
-    parts.graph.nodes().filter_map(one).collect()
+    parts.graph.nodes().flat_map(each).collect()
 }
 
 /// Returns those that are told.
@@ -71,7 +81,7 @@ fn of_kind(reported: &[Reported], kind: &str) -> Vec<String> {
 /// Returns the statements of the topic's policy that let in what reports: rules of EventBridge also where others than services have one.
 pub fn publishers(reported: &[Reported], others: bool, scope: &Scope) -> Vec<Value> {
     let databases = !of_kind(reported, Instance::KIND).is_empty() || !of_kind(reported, ParameterGroup::KIND).is_empty();
-    let services = others || !of_kind(reported, Service::KIND).is_empty();
+    let services = others || [Service::KIND, NOTICES].iter().any(|kind| !of_kind(reported, kind).is_empty());
     databases.then(|| publish_databases(scope)).into_iter().chain(services.then(publish_events)).collect()
 }
 
@@ -103,7 +113,29 @@ pub fn tell(graph: &mut Graph, reported: &[Reported], topic: &Ref<Topic>) -> Res
         let name = if number == 0 { DEPLOYMENTS.to_owned() } else { format!("{DEPLOYMENTS}-{}", number + 1) };
         graph.add(name, ORIGIN, &deployments(services, topic))?;
     }
+    if !of_kind(reported, NOTICES).is_empty() {
+        graph.add(NOTICES, ORIGIN, &notices(topic))?;
+    }
     Ok(())
+}
+
+/// Returns the rule that sends the topic what AWS Health announces about RDS in the account and region. How it names the databases that are
+/// affected is not documented for each announcement, so it is not limited to those of the stack.
+fn notices(topic: &Ref<Topic>) -> EventRule {
+    let pattern = json!({
+        "source": ["aws.health"],
+        "detail-type": ["AWS Health Event"],
+        "detail": {"service": ["RDS"], "eventTypeCategory": ANNOUNCED},
+    });
+    let parts = [
+        ("affected", "$.detail.affectedEntities[0].entityValue"),
+        ("code", "$.detail.eventTypeCode"),
+        ("region", "$.detail.eventRegion"),
+        ("start", "$.detail.startTime"),
+    ];
+    let sentence = "AWS Health announces <code> for RDS in <region>, from <start>. The first database that is affected: <affected>. \
+                    The details are at https://health.aws.amazon.com/health/home";
+    telling(topic, "Reports what AWS Health announces about RDS", pattern, &parts, sentence)
 }
 
 /// Adds one subscription for all databases, and one for all their parameter groups: an account has 20.

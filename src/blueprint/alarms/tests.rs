@@ -10,7 +10,7 @@ use crate::blueprint::tests::schema;
 use crate::config;
 
 /// What has no alarm, and is reported.
-const REPORTS: [&str; 3] = ["events", "deployments", "together"];
+const REPORTS: [&str; 4] = ["events", "notices", "deployments", "together"];
 
 fn scope(region: &str) -> Scope {
     let text = |text: &str| text.to_owned();
@@ -268,10 +268,12 @@ fn what_ecs_reports_is_told_and_counted() {
     let with = |more: &str| rules(&EVERYTHING.replace("email: [ops@example.com]", &format!("email: [ops@example.com]{more}")));
     insta::assert_snapshot!(serde_json::to_string_pretty(&with("")).unwrap());
     let names = |more: &str| with(more).into_keys().collect::<Vec<_>>();
-    assert_eq!(names(""), ["failed-deployments", "restarts-web", "restarts-worker"]);
-    assert_eq!(names(", services: { deployments: off, restarts: off }"), Vec::<String>::new());
+    assert_eq!(names(""), ["database-notices", "failed-deployments", "restarts-web", "restarts-worker"]);
+    assert_eq!(names(", services: { deployments: off, restarts: off }"), ["database-notices"]);
+    assert!(!names(", databases: { notices: off }").contains(&"database-notices".to_owned()));
+    assert!(!names(", off: [databases]").contains(&"database-notices".to_owned()));
     let some = with(", off: [services.web.deployments, services.worker.restarts]");
-    assert_eq!(some.keys().collect::<Vec<_>>(), ["failed-deployments", "restarts-web"]);
+    assert_eq!(some.keys().collect::<Vec<_>>(), ["database-notices", "failed-deployments", "restarts-web"]);
     assert_eq!(some["failed-deployments"].pattern["resources"], json!(["${ecs.service/worker.arn}"]));
     const OTHERS: &str = "topics: [\"arn:aws:sns:us-east-1:123456789012:ops\"]";
     let others = rules(&EVERYTHING.replace("email: [ops@example.com]", OTHERS));
