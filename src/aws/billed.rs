@@ -1,5 +1,6 @@
 //! What a service sees when it says what its objects are billed for: the object, everything around it, and what is assumed of its use.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -16,8 +17,10 @@ pub struct Object {
     pub key: Key,
     /// The place in the file that it comes from.
     pub origin: String,
-    /// Its struct as a value: the plan's own, unless it takes both what is wanted and what runs to tell it.
+    /// Its struct as a value.
     pub(super) fields: Arc<Value>,
+    /// The same as far as it is known otherwise: what `fields` leaves as it is. It is not copied, as most objects have both.
+    pub(super) besides: Option<Arc<Value>>,
     /// Its ids, ARNs and endpoints, where it runs.
     pub(super) live: Option<Arc<Value>>,
 }
@@ -85,7 +88,7 @@ impl Objects {
         }
         let mut users = BTreeMap::<Key, Vec<usize>>::new();
         for (at, object) in self.all.iter().enumerate() {
-            for text in object.fields.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str()) {
+            for text in object.known().filter_map(|(_, value)| value.as_str()) {
                 let meant = match token::whole(text) {
                     Some(Token::Named { key, .. }) => Some(key),
                     Some(Token::Physical { kind, attr, value }) => running.get(&(kind, attr, value)).copied().cloned(),
@@ -125,12 +128,42 @@ pub struct Whole {
 impl Object {
     /// Returns the object as its kind, if it is of that kind and can be read.
     pub fn of<R: Resource>(&self) -> Option<R> {
-        (self.key.kind == R::KIND).then(|| R::deserialize(self.fields.as_ref()).ok())?
+        (self.key.kind == R::KIND).then(|| R::deserialize(self.whole().as_ref()).ok())?
     }
 
     /// Returns a field that is a text.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.get(name)?.as_str()
+        self.get(name)?.as_str()
+    }
+
+    /// Returns a field, if anything is known of it.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        let sides = [Some(&self.fields), self.besides.as_ref()];
+        sides.into_iter().flatten().find_map(|of| of.get(name).filter(|value| !value.is_null()))
+    }
+
+    /// Returns what `fields` leaves as it is and is known otherwise.
+    fn missing(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let is_open = |name: &str| self.fields.get(name).is_none_or(Value::is_null);
+        let besides = self.besides.iter().filter_map(|besides| besides.as_object()).flatten();
+        besides.filter(move |(name, value)| !value.is_null() && is_open(name))
+    }
+
+    /// Returns all fields that are known.
+    fn known(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.fields.as_object().into_iter().flatten().chain(self.missing())
+    }
+
+    /// Returns all fields that are known as one value.
+    pub(super) fn whole(&self) -> Cow<'_, Value> {
+        match self.fields.as_object() {
+            Some(own) if self.missing().next().is_some() => {
+                let mut all = own.clone();
+                all.extend(self.missing().map(|(name, value)| (name.clone(), value.clone())));
+                Cow::Owned(all.into())
+            }
+            _ => Cow::Borrowed(&self.fields),
+        }
     }
 
     /// Checks whether a reference, as it is written in a field, means this object.
@@ -149,23 +182,10 @@ impl Object {
 
     /// Returns its tags, without those of `stack`.
     pub fn tags(&self) -> BTreeMap<String, String> {
-        let tags = self.fields.get("tags").and_then(Value::as_object).into_iter().flatten();
+        let tags = self.get("tags").and_then(Value::as_object).into_iter().flatten();
         let own = tags.filter(|(key, _)| !key.starts_with("stack:"));
         own.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
-}
-
-/// Fills fields that are left as they are from what is known of them otherwise.
-fn filled(fields: &Arc<Value>, from: &Value) -> Arc<Value> {
-    let (Some(own), Some(from)) = (fields.as_object(), from.as_object()) else { return fields.clone() };
-    let missing = |field: &str| own.get(field).is_none_or(Value::is_null);
-    let more: Vec<_> = from.iter().filter(|(field, value)| missing(field) && !value.is_null()).collect();
-    if more.is_empty() {
-        return fields.clone();
-    }
-    let mut fields = own.clone();
-    fields.extend(more.into_iter().map(|(field, value)| (field.clone(), value.clone())));
-    Arc::new(fields.into())
 }
 
 impl Whole {
@@ -175,6 +195,7 @@ impl Whole {
             key: node.key.clone(),
             origin: node.origin.clone(),
             fields: node.desired.clone(),
+            besides: None,
             live: None,
         });
         Whole { objects: objects.collect::<Vec<_>>().into(), region: region.to_owned(), usage, today }
@@ -190,20 +211,20 @@ impl Whole {
     pub fn before(plan: &Plan, usage: Usage, today: jiff::civil::Date) -> Whole {
         let objects = plan.items.iter().filter(|item| !item.is_impostor() && !item.is_leaving()).filter_map(|item| {
             let before = item.before.as_ref()?;
-            let fields = match &item.desired {
+            let besides = match &item.desired {
                 // A plan may leave out of its reading what is proven to be as desired.
-                Some(desired) if item.action == Action::Keep => filled(&before.fields, desired),
+                Some(desired) if item.action == Action::Keep => Some(desired.clone()),
                 Some(desired) => {
                     let mut desired = desired.as_ref().clone();
                     if let Some(desired) = desired.as_object_mut() {
                         desired.retain(|field, _| !item.changes.touches(field));
                     }
-                    filled(&before.fields, &desired)
+                    Some(Arc::new(desired))
                 }
-                None => before.fields.clone(),
+                None => None,
             };
-            let live = Some(before.live.clone());
-            Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
+            let (fields, live) = (before.fields.clone(), Some(before.live.clone()));
+            Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, besides, live })
         });
         Whole { objects: objects.collect::<Vec<_>>().into(), region: plan.scope.region.clone(), usage, today }
     }
@@ -216,21 +237,21 @@ impl Whole {
                 None if item.kept => &before?.fields,
                 desired => desired.as_ref()?,
             };
-            let fields = match before {
-                None => desired.clone(),
-                Some(before) if item.action == Action::Keep => filled(&before.fields, desired),
+            let (fields, besides) = match before {
+                None => (desired.clone(), None),
+                Some(before) if item.action == Action::Keep => (before.fields.clone(), Some(desired.clone())),
                 Some(before) => {
-                    let mut fields = filled(desired, &before.fields).as_ref().clone();
+                    let mut fields = desired.as_ref().clone();
                     // What AWS has grown by itself is no difference, and stays.
                     if let (Some(fields), Some(before)) = (fields.as_object_mut(), before.fields.as_object()) {
                         let grown = before.iter().filter(|(field, value)| value.is_number() && !item.changes.touches(field));
                         fields.extend(grown.map(|(field, value)| (field.clone(), value.clone())));
                     }
-                    Arc::new(fields)
+                    (Arc::new(fields), Some(before.fields.clone()))
                 }
             };
             let live = before.map(|before| before.live.clone());
-            Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
+            Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, besides, live })
         });
         Whole { objects: objects.collect::<Vec<_>>().into(), region: plan.scope.region.clone(), usage, today }
     }
@@ -272,7 +293,16 @@ mod tests {
 
     fn object(key: &str, fields: Value, id: Option<&str>) -> Object {
         let live = id.map(|id| Arc::new(json!({ "id": id })));
-        Object { key: key.parse().unwrap(), origin: "services.web".to_owned(), fields: Arc::new(fields), live }
+        Object { key: key.parse().unwrap(), origin: "services.web".to_owned(), fields: Arc::new(fields), besides: None, live }
+    }
+
+    #[test]
+    fn what_was_not_read_is_as_desired() {
+        let desired = json!({"cpu": "256", "family": "shop", "memory": null});
+        let read = object("ecs.task_definition/web", json!({"family": "web", "cpu": null, "revision": 3}), None);
+        let both = Object { besides: Some(Arc::new(desired)), ..read };
+        assert_eq!(*both.whole(), json!({"family": "web", "cpu": "256", "revision": 3}));
+        assert_eq!(["family", "cpu", "memory"].map(|name| both.field(name)), [Some("web"), Some("256"), None]);
     }
 
     #[test]

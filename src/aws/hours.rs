@@ -47,11 +47,11 @@ fn asleep(running: &Whole, hours: &Hours) -> Option<Whole> {
         }
     }
     let mut graph = Graph::default();
-    for Object { key, origin, fields, .. } in running.objects.iter() {
+    for object in running.objects.iter() {
         // Who uses what is known by names; what runs is known by its identifiers.
-        let desired = Arc::new(named(fields, &ids));
+        let desired = Arc::new(named(&object.whole(), &ids));
         // Of what is there twice, the second half is going.
-        drop(graph.insert(Node { key: key.clone(), desired, origin: origin.clone() }));
+        drop(graph.insert(Node { key: object.key.clone(), desired, origin: object.origin.clone() }));
     }
     graph.note_followed(running.objects.iter().filter_map(|object| Some((object.key.clone(), object.live.as_deref()?))));
     graph.pause(&aws::registry(), why(running, hours)).ok()?;
@@ -61,7 +61,7 @@ fn asleep(running: &Whole, hours: &Hours) -> Option<Whole> {
             return Some(object.clone());
         }
         let node = graph.get(&object.key).filter(|_| !graph.is_absent(&object.key))?;
-        Some(Object { fields: node.desired.clone(), ..object.clone() })
+        Some(Object { fields: node.desired.clone(), besides: None, ..object.clone() })
     });
     let objects = objects.collect::<Vec<_>>().into();
     Some(Whole { objects, region: running.region.clone(), usage: running.usage.clone(), today: running.today })
@@ -75,7 +75,7 @@ fn named(value: &Value, ids: &Ids) -> Value {
                 if let Token::Physical { kind, attr, value } = *token
                     && let Some(key) = ids.owner(kind, value)
                 {
-                    *token = Token::Named { key: key.clone(), attr, need: Need::Exists };
+                    *token = Token::Named { key, attr, need: Need::Exists };
                 }
             })
             .unwrap_or_else(|| text.clone()),
@@ -89,7 +89,7 @@ fn named(value: &Value, ids: &Ids) -> Value {
 /// Returns what a plan finds or leaves, as it is while it runs. What is paused has lost how many tasks it runs: that is what the plan desires of
 /// it. What is paused and leaves the file is taken as it is.
 pub fn running(mut whole: Whole, plan: &Plan) -> Whole {
-    let words = whole.objects.iter().filter_map(|object| object.fields.get("tags")?.get(TAG_PAUSED)?.as_str());
+    let words = whole.objects.iter().filter_map(|object| object.get("tags")?.get(TAG_PAUSED)?.as_str());
     let Some(paused) = words.map(Pause::of).max() else { return whole };
     let desired = desired(plan);
     let mut at_rest = desired.clone();
@@ -101,7 +101,8 @@ pub fn running(mut whole: Whole, plan: &Plan) -> Whole {
     for object in &mut objects {
         let both = desired.get(&object.key).zip(at_rest.get(&object.key));
         let Some((running, resting)) = both.filter(|(running, resting)| running.desired != resting.desired) else { continue };
-        object.fields = Arc::new(woken(&object.fields, &running.desired, &resting.desired));
+        object.fields = Arc::new(woken(&object.whole(), &running.desired, &resting.desired));
+        object.besides = None;
     }
     if paused == Pause::Bare {
         let there: BTreeSet<Key> = objects.iter().map(|object| object.key.clone()).collect();
@@ -110,6 +111,7 @@ pub fn running(mut whole: Whole, plan: &Plan) -> Whole {
             key: node.key.clone(),
             origin: node.origin.clone(),
             fields: node.desired.clone(),
+            besides: None,
             live: None,
         }));
     }

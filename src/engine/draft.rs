@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::action::Action;
-use super::compare::{IMPOSTOR, before, compare, compare_nothing, holds_data, leaves, refuse_clash, stray_name};
+use super::compare::{IMPOSTOR, Known, before, compare, compare_nothing, holds_data, leaves, refuse_clash, stray_name};
 use super::diff::Diff;
 use super::error::Result;
 use super::graph::{Graph, Node};
@@ -32,11 +32,11 @@ pub(super) struct Draft<'a, C: Cloud> {
     matching: Matching<'a>,
     /// What references resolve to, as far as that stays as it is.
     ids: Ids,
-    /// The highest generation of each key in the cloud.
+    /// The highest generation of each key in the cloud, where that is not the first.
     newest: BTreeMap<Key, u32>,
     items: Vec<Item>,
     /// Which item is about which desired object.
-    by_key: BTreeMap<Key, usize>,
+    by_key: BTreeMap<&'a Key, usize>,
     /// Which item is about which live object, by its place in the snapshot.
     by_seen: BTreeMap<usize, usize>,
     /// The live objects that do not exist while the environment is paused.
@@ -61,13 +61,14 @@ impl<'a, C: Cloud> Draft<'a, C> {
             ids.insert(key, snapshot.seen[*at].live.clone());
         }
         let mut newest: BTreeMap<Key, u32> = BTreeMap::new();
-        for seen in &snapshot.seen {
+        for seen in snapshot.seen.iter().filter(|seen| seen.generation() > 1) {
             if let Some(key) = seen.key() {
                 let newest = newest.entry(key).or_insert(1);
                 *newest = seen.generation().max(*newest);
             }
         }
-        let (items, by_key, by_seen, absent) = Default::default();
+        let items = Vec::with_capacity(graph.len());
+        let (by_key, by_seen, absent) = Default::default();
         Ok(Draft { registry, scope, graph, is_destroy, snapshot, matching, ids, newest, items, by_key, by_seen, absent })
     }
 
@@ -75,8 +76,8 @@ impl<'a, C: Cloud> Draft<'a, C> {
     ///
     /// # Errors
     /// When a kind is unknown.
-    pub(super) fn compare_desired(&mut self, order: &[Key]) -> Result<()> {
-        for key in order {
+    pub(super) fn compare_desired(&mut self, order: &[&'a Key]) -> Result<()> {
+        for &key in order {
             let Some(node) = self.graph.get(key) else { continue };
             let kind = self.registry.kind(&key.kind)?;
             let found = self.matching.find(kind.as_ref(), node, &self.ids);
@@ -90,7 +91,7 @@ impl<'a, C: Cloud> Draft<'a, C> {
             self.forget_what_changes(kind.as_ref(), key, &item);
             item.needs =
                 token::named(&node.desired).into_iter().filter_map(|(to, need)| Some((*self.by_key.get(&to)?, need))).collect();
-            self.by_key.insert(key.clone(), self.items.len());
+            self.by_key.insert(key, self.items.len());
             self.items.push(item);
         }
         Ok(())
@@ -109,7 +110,8 @@ impl<'a, C: Cloud> Draft<'a, C> {
                 self.ids.insert(&node.key, seen.live.clone());
                 let known = [Some(&node.key), seen.key().as_ref()].map(|key| self.newest.get(key?).copied());
                 let newest = known.into_iter().flatten().max().unwrap_or(1);
-                compare(kind, self.graph, node, seen, newest, &self.ids)
+                let proven = if self.snapshot.proven.contains(seen.id()) { kind.info().proven } else { &[] };
+                compare(kind, self.graph, node, seen, &Known { ids: &self.ids, newest, proven })
             }
             Match::Clash(at) => refuse_clash(kind, node, &self.snapshot.seen[at], self.scope),
         }

@@ -80,6 +80,9 @@ pub struct Graph {
     pub(super) awake: BTreeMap<Key, Node>,
 }
 
+/// The number of tags that say whose an object is, with its name.
+const OWNERSHIP: usize = 5;
+
 impl Graph {
     /// Adds an object and returns the reference to it. One whose key is taken is noted ([`Graph::clashes`]) and left out, so that
     /// everything else is checked too; nothing can be done with such a graph.
@@ -170,8 +173,17 @@ impl Graph {
     ///
     /// # Errors
     /// The keys of a cycle, in order, when there is one.
-    pub fn order(&self) -> Result<Vec<Key>, Vec<Key>> {
-        order(self.edges().into_iter().map(|(key, to)| (key.clone(), to.into_keys().collect())).collect())
+    pub fn order(&self) -> Result<Vec<&Key>, Vec<Key>> {
+        // By their places: as many keys as there are references would be held at once.
+        let keys: Vec<&Key> = self.nodes.keys().collect();
+        let place = |key: &Key| keys.binary_search(&key).ok();
+        let places = |node: &Node| token::named(&node.desired).keys().filter_map(place).collect();
+        let edges = self.nodes.values().map(places).enumerate().collect();
+        let key = |at: usize| keys[at];
+        match order(edges) {
+            Ok(sorted) => Ok(sorted.into_iter().map(key).collect()),
+            Err(cycle) => Err(cycle.into_iter().map(|at| key(at).clone()).collect()),
+        }
     }
 
     /// Protects what comes from a place in the file, given as a path: `services.web`, `load_balancer`. What has no tags is
@@ -202,7 +214,10 @@ impl Graph {
                 continue;
             }
             let Value::Object(fields) = Arc::make_mut(&mut node.desired) else { continue };
-            let mut all = serde_json::Map::new();
+            let own = fields.get("tags").and_then(Value::as_object).map_or(0, serde_json::Map::len);
+            let given = tags.len() + own;
+            // No larger than needed: there is one for each object.
+            let mut all = serde_json::Map::with_capacity(OWNERSHIP + given + usize::from(given > 0));
             all.insert("Name".into(), format!("{}-{}", scope.prefix(), node.key.name).into());
             all.extend(tags.iter().map(|(k, v)| (k.clone(), v.clone().into())));
             if let Some(Value::Object(own)) = fields.get("tags") {

@@ -3,7 +3,7 @@
 //! Some answers cost a call for each object: a task definition, the attributes of a target group. A kind that names such fields in
 //! [`Resource::PROVEN`] writes a [`digest`] of them into the tag [`TAG_DIGEST`] once they are as desired. A reading that may trust
 //! the cloud's index may then leave these fields out, and says so with [`UNREAD`]. Before a plan is made the digest is compared with
-//! that of what is desired: where both are the same, so are the fields. Everything else is read
+//! that of what is desired: where both are the same, so are the fields, and they are not kept a second time. Everything else is read
 //! ([`Plan::make_by_index`](super::Plan::make_by_index)).
 
 use std::collections::BTreeSet;
@@ -62,7 +62,8 @@ fn is_unread(seen: &Seen) -> bool {
 }
 
 impl Snapshot {
-    /// Fills in what was not read and is proven to be as desired. Returns the kinds of the objects that must be read.
+    /// Notes which objects are as desired in the fields that were not read, and lack those. Returns the kinds of the objects that must
+    /// be read.
     pub(super) fn prove<C: Cloud>(&mut self, registry: &Registry<C>, desired: &Graph) -> BTreeSet<String> {
         let mut unproven = BTreeSet::new();
         if !self.seen.iter().any(is_unread) {
@@ -72,17 +73,12 @@ impl Snapshot {
         for seen in self.seen.iter_mut().filter(|seen| is_unread(seen)) {
             let fields = registry.find(&seen.kind).map_or(&[][..], |kind| kind.info().proven);
             let wanted = seen.key().and_then(|key| ids.resolve(&desired.get(&key)?.desired).ok());
-            let proven = wanted.filter(|wanted| tag(&seen.fields, TAG_DIGEST) == Some(&of(seen.id(), wanted, fields)));
-            let (Some(wanted), Some(known)) = (proven, Arc::make_mut(&mut seen.fields).as_object_mut()) else {
+            let proven = wanted.is_some_and(|wanted| tag(&seen.fields, TAG_DIGEST) == Some(&of(seen.id(), &wanted, fields)));
+            let (true, Some(known)) = (proven, Arc::make_mut(&mut seen.fields).as_object_mut()) else {
                 unproven.insert(seen.kind.clone());
                 continue;
             };
-            for field in fields {
-                match wanted.get(field) {
-                    Some(value) => known.insert((*field).to_owned(), value.clone()),
-                    None => known.shift_remove(*field),
-                };
-            }
+            known.retain(|field, _| !fields.contains(&field.as_str()));
             if let Some(live) = Arc::make_mut(&mut seen.live).as_object_mut() {
                 live.shift_remove(UNREAD);
             }
@@ -225,6 +221,12 @@ mod tests {
             let snapshot = Snapshot::read_by_index(&registry, &cx).await.unwrap();
             Plan::make_by_index(&registry, &cx, graph, snapshot).await.unwrap()
         });
+        for kept in plan.items.iter().filter(|item| item.action == Action::Keep) {
+            let (desired, before) = (kept.desired.as_ref().unwrap(), kept.before.as_ref().unwrap());
+            assert_eq!(before.fields["text"], desired["text"]);
+            let is_read = desk.read.lock().unwrap().iter().any(|id| before.live["id"] == **id);
+            assert_eq!(before.fields.get("more").is_some(), is_read, "what is proven is kept once");
+        }
         let mut actions: Vec<_> = plan.items.iter().map(|item| (item.key.name.clone(), item.action)).collect();
         actions.sort();
         (actions, std::mem::take(&mut *desk.read.lock().unwrap()), plan.hints)

@@ -173,7 +173,8 @@ pub fn named(value: &Value) -> BTreeMap<Key, Need> {
 #[derive(Clone, Debug, Default)]
 pub struct Ids {
     live: BTreeMap<Key, Arc<Value>>,
-    by_value: BTreeMap<(String, String), Key>,
+    /// By kind, the name that has or had each value.
+    names: BTreeMap<String, BTreeMap<Box<str>, Box<str>>>,
 }
 
 impl Ids {
@@ -181,9 +182,8 @@ impl Ids {
     pub fn insert(&mut self, key: &Key, live: impl Into<Arc<Value>>) {
         let live = live.into();
         if let Value::Object(map) = live.as_ref() {
-            for value in map.values().filter_map(Value::as_str) {
-                self.by_value.insert((key.kind.clone(), value.to_owned()), key.clone());
-            }
+            let names = self.names.entry(key.kind.clone()).or_default();
+            names.extend(map.values().filter_map(Value::as_str).map(|value| (value.into(), key.name.as_str().into())));
         }
         self.live.insert(key.clone(), live);
     }
@@ -206,8 +206,8 @@ impl Ids {
     }
 
     /// Returns the object of the stack that has this identifier, ARN or name.
-    pub fn owner(&self, kind: &str, value: &str) -> Option<&Key> {
-        self.by_value.get(&(kind.to_owned(), value.to_owned()))
+    pub fn owner(&self, kind: &str, value: &str) -> Option<Key> {
+        self.names.get(kind)?.get(value).map(|name| Key::new(kind, name.as_ref()))
     }
 
     /// Returns one attribute of an object, as text.

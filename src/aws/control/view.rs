@@ -116,7 +116,7 @@ impl View {
 
     /// Returns the object of the stack that a reference is to; none for what the stack does not have.
     pub fn target<R: Resource>(&self, reference: &Ref<R>) -> Option<Key> {
-        reference.key().or_else(|| self.ids.owner(R::KIND, reference.id().ok()?).cloned())
+        reference.key().or_else(|| self.ids.owner(R::KIND, reference.id().ok()?))
     }
 
     /// Checks whether anything in an object refers to another one.
@@ -125,7 +125,7 @@ impl View {
         token::visit(&object.fields, &mut |token| {
             found |= match token {
                 Token::Named { key, .. } => key == *to,
-                Token::Physical { kind, value, .. } => kind == to.kind && self.ids.owner(kind, value) == Some(to),
+                Token::Physical { kind, value, .. } => kind == to.kind && self.ids.owner(kind, value).as_ref() == Some(to),
             };
         });
         found

@@ -59,7 +59,8 @@ fn units(plan: &Plan, item: &Item, side: Side) -> f64 {
     let named = item.desired.as_ref().and_then(|service| referred(plan, service.get("task_definition")));
     let definition = named
         .or_else(|| plan.items.iter().find(|other| other.key.kind == "ecs.task_definition" && other.key.name == item.key.name));
-    let text = definition.and_then(|d| at(d, side)?.get("cpu")?.as_str());
+    // What a plan leaves out of its reading is as desired.
+    let text = definition.and_then(|d| at(d, side)?.get("cpu").or_else(|| d.desired.as_deref()?.get("cpu"))?.as_str());
     text.and_then(|cpu| cpu.parse().ok()).unwrap_or_default()
 }
 
