@@ -238,7 +238,7 @@ async fn ask(cx: &Cx, client: &Client, types: Vec<String>, filter: Option<TagFil
 }
 
 async fn found(client: &Client, types: Option<Vec<String>>, filters: Vec<TagFilter>) -> Result<Index> {
-    Ok(index(mappings(client, types, Arc::new(filters)).await?))
+    paged(client, types, Arc::new(filters)).await
 }
 
 fn index(mappings: Vec<ResourceTagMapping>) -> Index {
@@ -248,25 +248,24 @@ fn index(mappings: Vec<ResourceTagMapping>) -> Index {
 
 /// Pages follow one another. Where there is more than one, the services on the first are each asked about by themselves and the others
 /// together, all at once, and so on: the most frequent one decides how long it takes.
-fn mappings(
-    client: &Client,
-    types: Option<Vec<String>>,
-    filters: Arc<Vec<TagFilter>>,
-) -> BoxFuture<'_, Result<Vec<ResourceTagMapping>>> {
+fn paged(client: &Client, types: Option<Vec<String>>, filters: Arc<Vec<TagFilter>>) -> BoxFuture<'_, Result<Index>> {
     Box::pin(async move {
         let call = client.get_resources().set_tag_filters(Some(filters.as_ref().clone()));
         let call = call.set_resource_type_filters(types.clone()).resources_per_page(PAGE);
         let answer = call.clone().send().await.map_err(failed("tag:GetResources"))?;
         let token = answer.pagination_token.filter(|token| !token.is_empty());
-        let mut all = answer.resource_tag_mapping_list.unwrap_or_default();
+        let mut all = index(answer.resource_tag_mapping_list.unwrap_or_default());
         let Some(token) = token else { return Ok(all) };
-        let groups = apart(types.as_deref().unwrap_or_default(), all.iter().filter_map(|mapping| mapping.resource_arn()));
+        let groups = apart(types.as_deref().unwrap_or_default(), all.keys().map(String::as_str));
         if groups.len() > 1 {
-            let asked = groups.into_iter().map(|group| mappings(client, Some(group), filters.clone()));
+            let asked = groups.into_iter().map(|group| paged(client, Some(group), filters.clone()));
             return Ok(try_join_all(asked).await?.into_iter().flatten().collect());
         }
-        let rest = call.pagination_token(token).into_paginator().items().send();
-        all.extend(rest.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("tag:GetResources"))?);
+        let mut rest = call.pagination_token(token).into_paginator().send();
+        while let Some(page) = rest.next().await {
+            let page = page.map_err(failed("tag:GetResources"))?;
+            all.extend(index(page.resource_tag_mapping_list.unwrap_or_default()));
+        }
         Ok(all)
     })
 }
