@@ -272,7 +272,12 @@ environments:
     fn what_saves_is_found_with_the_amount() {
         let alone = FILE.replace("production: { production: true }", "staging: {}");
         let (savings, _, after, now) = savings(&alone, None);
-        insta::assert_snapshot!(told(&savings).join("\n"));
+        insta::assert_snapshot!(told(&savings).join("\n"), @r#"
+        $73.20 network.nat: single
+        $13.87 databases.main.class: db.m6g.large
+        $2.34 caches.sessions.engine: valkey, caches.sessions.version: "8.0"
+        $1.80 services.web.architecture: arm64
+        "#);
         // Together they save less than each alone: a task that is interrupted is not also on Intel.
         let together = now.monthly - after.unwrap().monthly;
         let each: crate::prices::Decimal = savings.iter().fold(Default::default(), |sum, saving| sum + saving.saves);

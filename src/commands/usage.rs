@@ -234,7 +234,19 @@ environments:
         let loaded = loaded(None);
         let changed = changed(&loaded.stack.usage, &found());
         let used = used(&loaded, &found(), &changed).unwrap();
-        insta::assert_snapshot!("usage-text", ui::usage::usage_text(&used, &Terminal::plain(120)));
+        insta::assert_snapshot!(ui::usage::usage_text(&used, &Terminal::plain(120)), @"
+        KEY       FILE              MEASURED  OVER     FROM
+        requests  1/s (default)     12.3/s    10 days  AWS/ApplicationELB RequestCount
+        transfer  100GiB (default)  731GiB    10 days  AWS/ApplicationELB ProcessedBytes, which counts both directions
+        nat       200GiB            200GiB    10 days  AWS/NATGateway BytesOutToDestination and AWS/NATGateway BytesOutToSource
+        reads     100000 (default)  –                  no bucket of its own
+
+        $159.90 a month with what was measured, $98.07 with what the file has (+$61.83), without the parts whose price is not
+        known.
+        The first figure is 10 days old, of 30 days that were asked for: a month is made of that alone.
+        What was not measured stays as the file has it.
+        A part that was added meanwhile counts as if it had been there from the first figure on; `--days` looks at fewer.
+        ");
         insta::assert_snapshot!("usage-markdown", ui::usage::usage_markdown(&used));
         insta::assert_json_snapshot!("usage-json", used);
     }

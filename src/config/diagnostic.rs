@@ -476,7 +476,13 @@ mod tests {
     fn a_line_without_an_end_is_not_shown() {
         let mut report = Report::new("f.json", format!("{{\"a\": \"{}\"}}", "x".repeat(9000)));
         report.diagnostics.push(Diagnostic::error("x", "message").label(1..4, "here"));
-        insta::assert_snapshot!(report.render(80, false, true));
+        insta::assert_snapshot!(report.render(80, false, true), @"
+        x
+
+          × message (f.json:1:2)
+
+        1 error
+        ");
     }
 
     #[test]

@@ -188,6 +188,13 @@ mod tests {
             .iter()
             .map(|t| format!("{}\n", t.parse::<Route>().unwrap_err()))
             .collect();
-        insta::assert_snapshot!(wrong);
+        insta::assert_snapshot!(wrong, @r#"
+        the route is empty: for all requests write `/*`
+        `api` is neither a path nor a host name: did you mean `/api`? A path starts with a slash
+        a route has no scheme, but `https://a.b/c` starts with `https://`: write `a.b/c`
+        `a b.c` is not a host name: a host name looks like `api.example.com` or `*.example.com`; a path starts with a slash: `/api/*`
+        a path cannot contain the character ` `: a path consists of letters, digits, `_ - . $ / ~ " ' @ : + &` and the wildcards `*` and `?`
+        `-/x` is neither a path nor a host name: did you mean `/-/x`? A path starts with a slash
+        "#);
     }
 }

@@ -105,10 +105,20 @@ fn overlays_that_are_not_chosen_are_checked_too() {
         "{SMALL}environments:\n  default: {{}}\n  Staging:\n  production:\n    stack: other\n    network: {{zonse: 2}}\n    services: {{api: {{cpu: 300, port: ~}}}}\n    resources: {{demo.thing: {{a: {{color: gren}}}}}}\n"
     );
     insta::assert_snapshot!(refused(&text, None));
-    insta::assert_snapshot!(
-        "an_unknown_environment",
-        refused(&format!("{SMALL}environments: {{staging: {{}}}}\n"), Some("stagin"))
-    );
+    insta::assert_snapshot!(refused(&format!("{SMALL}environments: {{staging: {{}}}}\n"), Some("stagin")), @"
+    unknown-environment
+
+      × the environment `stagin` does not exist
+       ╭─[stack.yaml:6:1]
+     5 │     image: nginx
+     6 │ environments: {staging: {}}
+       · ──────┬─────
+       ·       ╰── the environments are here
+       ╰────
+      help: did you mean `staging`? The file has: `staging`
+
+    1 error
+    ");
 }
 
 #[test]

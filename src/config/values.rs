@@ -294,7 +294,15 @@ mod tests {
         for good in ["a", "web", "web-2", &"a".repeat(32)] {
             assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
         }
-        insta::assert_snapshot!(wrong::<Name>(&["", "Web", "my_app", "web-", "2web", "é", "aaaaaaaaaabbbbbbbbbbccccccccccdddd"]));
+        insta::assert_snapshot!(wrong::<Name>(&["", "Web", "my_app", "web-", "2web", "é", "aaaaaaaaaabbbbbbbbbbccccccccccdddd"]), @"
+        the name is empty: a name starts with a lower-case letter, followed by lower-case letters, digits and hyphens, and does not end with a hyphen
+        `Web` is not a valid name: a name starts with a lower-case letter, followed by lower-case letters, digits and hyphens, and does not end with a hyphen; for example `web`
+        `my_app` is not a valid name: a name starts with a lower-case letter, followed by lower-case letters, digits and hyphens, and does not end with a hyphen; for example `my-app`
+        `web-` is not a valid name: a name starts with a lower-case letter, followed by lower-case letters, digits and hyphens, and does not end with a hyphen; for example `web`
+        `2web` is not a valid name: a name starts with a lower-case letter, followed by lower-case letters, digits and hyphens, and does not end with a hyphen; for example `web`
+        `é` is not a valid name: a name starts with a lower-case letter, followed by lower-case letters, digits and hyphens, and does not end with a hyphen
+        the name `aaaaaaaaaabbbbbbbbbbccccccccccdddd` has 34 characters, 2 too many: a name has at most 32 characters, as the names of load balancers do
+        ");
     }
 
     #[test]
@@ -309,7 +317,14 @@ mod tests {
     #[test]
     fn networks() {
         assert_eq!("10.0.0.0/16".parse::<Cidr>().unwrap().to_string(), "10.0.0.0/16");
-        insta::assert_snapshot!(wrong::<Cidr>(&["10.0.0.5/16", "10.0.0.5", "0.0.0.0", "everything", "10.0.0.0/33", "::/0"]));
+        insta::assert_snapshot!(wrong::<Cidr>(&["10.0.0.5/16", "10.0.0.5", "0.0.0.0", "everything", "10.0.0.0/33", "::/0"]), @"
+        `10.0.0.5/16` is an address inside a network, not a network: the network is `10.0.0.0/16`
+        `10.0.0.5` is not a network: for this address alone write `10.0.0.5/32`
+        `0.0.0.0` is not a network: for all addresses write `0.0.0.0/0`
+        `everything` is not a network: write an IPv4 address, a slash and a prefix length: `10.0.0.0/16`
+        `10.0.0.0/33` is not a network: write an IPv4 address, a slash and a prefix length: `10.0.0.0/16`
+        `::/0` is not a network: write an IPv4 address, a slash and a prefix length: `10.0.0.0/16`
+        ");
     }
 
     #[test]
@@ -329,14 +344,30 @@ mod tests {
             "-1s",
             "99999999999999999999d",
             "99999d"
-        ]));
+        ]), @"
+        `30` is not a time: add a unit: `30s`, `30m`, `30h` or `30d`
+        `` is not a time: write a whole number and a unit: `30s`, `5m`, `1h`, `14d`
+        `s` is not a time: write a whole number and a unit: `30s`, `5m`, `1h`, `14d`
+        `1.5h` is not a time: write exactly one unit, `s`, `m`, `h` or `d`: `90s`, `5m`
+        `5min` is not a time: write exactly one unit, `s`, `m`, `h` or `d`: `90s`, `5m`
+        `1h30m` is not a time: write exactly one unit, `s`, `m`, `h` or `d`: `90s`, `5m`
+        `-1s` is not a time: write a whole number and a unit: `30s`, `5m`, `1h`, `14d`
+        `99999999999999999999d` is not a time: it is longer than 100 years
+        `99999d` is not a time: it is longer than 100 years
+        ");
     }
 
     #[test]
     fn retentions() {
         assert_eq!("30d".parse::<Retention>().unwrap().days(), Some(30));
         assert_eq!("forever".parse::<Retention>().unwrap().days(), None);
-        insta::assert_snapshot!(wrong::<Retention>(&["31d", "24h", "10000d", "30", "long"]));
+        insta::assert_snapshot!(wrong::<Retention>(&["31d", "24h", "10000d", "30", "long"]), @"
+        CloudWatch Logs cannot keep events for `31d`: the next longer time that it offers is `60d`
+        CloudWatch Logs cannot keep events for `24h`: the next longer time that it offers is `1d`
+        CloudWatch Logs cannot keep events for `10000d`: the next longer time that it offers is `forever`
+        `30` is not a time: add a unit: `30s`, `30m`, `30h` or `30d`
+        `long` is not a time: write a whole number and a unit: `30s`, `5m`, `1h`, `14d`
+        ");
     }
 
     #[test]
@@ -345,7 +376,13 @@ mod tests {
             ["never", "1d", "720h", "1000d"].map(|t| t.parse::<Rotation>().unwrap().days()),
             [None, Some(1), Some(30), Some(1000)]
         );
-        insta::assert_snapshot!(wrong::<Rotation>(&["0d", "1001d", "36h", "weekly", "30"]));
+        insta::assert_snapshot!(wrong::<Rotation>(&["0d", "1001d", "36h", "weekly", "30"]), @"
+        a password is rotated every 1d to 1000d, in whole days, not every `0d`: the nearest valid time is `1d`; `never` turns rotation off
+        a password is rotated every 1d to 1000d, in whole days, not every `1001d`: the nearest valid time is `1000d`; `never` turns rotation off
+        a password is rotated every 1d to 1000d, in whole days, not every `36h`: the nearest valid time is `2d`; `never` turns rotation off
+        `weekly` is not a time: write a whole number and a unit: `30s`, `5m`, `1h`, `14d`
+        `30` is not a time: add a unit: `30s`, `30m`, `30h` or `30d`
+        ");
     }
 
     #[test]
@@ -358,7 +395,13 @@ mod tests {
             .iter()
             .map(|t| format!("{}\n", region(t).unwrap_err()))
             .collect();
-        insta::assert_snapshot!(wrong);
+        insta::assert_snapshot!(wrong, @"
+        `us-east-1a` is not a region: `us-east-1a` is an availability zone; its region is `us-east-1`
+        `US_EAST_1` is not a region: write `us-east-1`
+        `us-est-1` is not a region: did you mean `us-east-1`?
+        `virginia` is not a region: write the region's code, e.g. `us-east-1` or `eu-central-1`
+        `` is not a region: write the region's code, e.g. `us-east-1` or `eu-central-1`
+        ");
     }
 
     #[test]

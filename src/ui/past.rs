@@ -101,10 +101,19 @@ mod tests {
         let outcome = json!({"failed": [{"key": "ecs.service/web", "verb": "update", "error": {
             "class": "failed", "message": "`web` exited with 1\nlast log lines of `web`:\n  | fatal"}}]});
         let terminal = Terminal::plain(80);
-        insta::assert_snapshot!(format!(
-            "{}\n{}",
-            past_changes(&plan, &|_| RULES, &terminal),
-            past_failures(&outcome, &terminal)
-        ));
+        let told = past_changes(&plan, &|_| RULES, &terminal) + "\n" + &past_failures(&outcome, &terminal);
+        insta::assert_snapshot!(told, @"
+        + create ec2.vpc/main
+        ~ update rds.instance/main
+            storage    50 GiB → 60 GiB
+            password   (secret) → (secret)
+        ~ update ecs.service/web
+            task_definition   ecs.task_definition/web → the new one
+
+        ✗ ecs.service/web could not be updated
+            `web` exited with 1
+            last log lines of `web`:
+            │ fatal
+        ");
     }
 }

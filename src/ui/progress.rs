@@ -519,7 +519,16 @@ mod tests {
         let mut state = State::new(now);
         self::events().iter().for_each(|event| state.learn(event, now));
         let heartbeat = still(&state, &Terminal::plain(100), now + secs(190)).join("\n");
-        insta::assert_snapshot!(format!("{events_only}\n{heartbeat}"));
+        insta::assert_snapshot!(format!("{events_only}\n{heartbeat}"), @r"
+        57 operations, usually 9m
+          rds.instance/main creating (usually 8m)
+        ✓ ec2.vpc/main created in 1.2s
+        ✗ ec2.vpc/other could not be created (after 2.0s): too many \u{1b}[31mVPCs
+
+        1/57 done · 1 failed · 2 in progress · 3m10s · usually 6m left…
+          ec2.security_group/old deleting, retrying: ec2:DeleteSecurityGroup: DependencyViolation: has a dependent object (3m10s, usually 1s)
+          rds.instance/main creating: backing-up (3m10s, usually 8m)
+        ");
     }
 
     #[test]
@@ -534,7 +543,17 @@ mod tests {
             assert!(line.starts_with(r#"{"time":""#) && value["event"].is_string());
         }
         let without: Vec<String> = lines.lines().map(|line| line.split_once(',').unwrap().1.to_owned()).collect();
-        insta::assert_snapshot!(without.join("\n"));
+        insta::assert_snapshot!(without.join("\n"), @r#"
+        "event":"run_started","operations":57,"usual":560.0}
+        "event":"started","key":"ec2.vpc/main","verb":"create","usual":1.0}
+        "event":"started","key":"rds.instance/main","verb":"create","usual":480.0}
+        "event":"started","key":"ec2.security_group/old","verb":"delete","usual":1.0}
+        "event":"status","key":"rds.instance/main","verb":"create","status":"backing-up","elapsed":190.0}
+        "event":"retrying","key":"ec2.security_group/old","verb":"delete","why":"ec2:DeleteSecurityGroup: DependencyViolation: has a dependent object\n","elapsed":3.0}
+        "event":"finished","key":"ec2.vpc/main","verb":"create","elapsed":1.24}
+        "event":"failed","key":"ec2.vpc/other","verb":"create","error":{"class":"limit","code":"VpcLimitExceeded","message":"too many \u001b[31mVPCs"},"elapsed":2.0}
+        "event":"skipped","key":"ec2.subnet/a","verb":"create","because":"ec2.vpc/other"}
+        "#);
     }
 
     #[test]

@@ -275,7 +275,33 @@ fn a_budget_that_tells_nobody_is_found_in_the_file() {
     );
     insta::assert_snapshot!(s.place.stack(&["validate", "s.yaml"]).exits(65).stderr);
     let s = Subject::new("stack: shop\nregion: us-east-1\nbudget: { monthly: 0 }\n");
-    insta::assert_snapshot!(s.place.stack(&["validate", "s.yaml"]).exits(65).stderr);
+    insta::assert_snapshot!(s.place.stack(&["validate", "s.yaml"]).exits(65).stderr, @"
+    out-of-range
+
+      × `budget.monthly` must be at least 1, but is 0
+       ╭─[s.yaml:3:20]
+     2 │ region: us-east-1
+     3 │ budget: { monthly: 0 }
+       ·                    ┬
+       ·                    ╰── at least 1
+       ╰────
+      help: the nearest valid value is `1`
+
+    1 error
+    ");
     let s = Subject::new("stack: shop\nregion: us-east-1\nbudget: { monthly: 300 }\n");
-    insta::assert_snapshot!(s.place.stack(&["validate", "s.yaml"]).exits(65).stderr);
+    insta::assert_snapshot!(s.place.stack(&["validate", "s.yaml"]).exits(65).stderr, @"
+    no-recipient
+
+      × this budget has no recipient
+       ╭─[s.yaml:3:1]
+     2 │ region: us-east-1
+     3 │ budget: { monthly: 300 }
+       · ───┬──
+       ·    ╰── without `email` and `topic`
+       ╰────
+      help: add `email: [ops@example.com]`, or `topic: alarms`
+
+    1 error
+    ");
 }

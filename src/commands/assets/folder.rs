@@ -255,7 +255,18 @@ mod tests {
     #[test]
     fn types_have_their_encoding() {
         let types = ["a.html", "a.js", "a.css", "a.svg", "a.json", "a.png", "a.woff2", "a.webmanifest", "a.unheard-of", "a"];
-        insta::assert_snapshot!(types.map(|name| format!("{name}: {}", content_type(name))).join("\n"));
+        insta::assert_snapshot!(types.map(|name| format!("{name}: {}", content_type(name))).join("\n"), @"
+        a.html: text/html; charset=utf-8
+        a.js: text/javascript; charset=utf-8
+        a.css: text/css; charset=utf-8
+        a.svg: image/svg+xml; charset=utf-8
+        a.json: application/json; charset=utf-8
+        a.png: image/png
+        a.woff2: font/woff2
+        a.webmanifest: application/manifest+json; charset=utf-8
+        a.unheard-of: application/octet-stream
+        a: application/octet-stream
+        ");
     }
 
     #[test]

@@ -134,6 +134,12 @@ mod tests {
     fn others_are_refused_with_what_is_near() {
         let said: Vec<String> =
             [(256, 4096), (1024, 512), (512, 1500), (256, 1536), (16_384, 512)].map(|(c, m)| pair(c, m).unwrap_err()).into();
-        insta::assert_snapshot!(said.join("\n"));
+        insta::assert_snapshot!(said.join("\n"), @"
+        the nearest valid pairs are `cpu: 256` with `memory: 2048` and `cpu: 512` with `memory: 4096`; `cpu: 256` allows `memory` of 512, 1024 or 2048 MiB
+        the nearest valid pairs are `cpu: 1024` with `memory: 2048` and `cpu: 256` with `memory: 512`; `cpu: 1024` allows `memory` from 2048 to 8192 MiB in steps of 1024
+        the nearest valid pair is `cpu: 512` with `memory: 2048`; `cpu: 512` allows `memory` from 1024 to 4096 MiB in steps of 1024
+        the nearest valid pair is `cpu: 256` with `memory: 2048`; `cpu: 256` allows `memory` of 512, 1024 or 2048 MiB
+        the nearest valid pairs are `cpu: 16384` with `memory: 32768` and `cpu: 256` with `memory: 512`; `cpu: 16384` allows `memory` from 32768 to 122880 MiB in steps of 8192
+        ");
     }
 }

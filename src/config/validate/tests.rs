@@ -11,10 +11,20 @@ fn names_that_would_be_too_long() {
     let text = "stack: a-very-long-name-of-a-stack\nregion: us-east-1\nservices:\n  a-rather-long-service:\n    image: i\n    port: 80\n    routes: [/*]\nenvironments:\n  production: {}\n";
     insta::assert_snapshot!("too_long_by_itself", refused(text, None));
     insta::assert_snapshot!("too_long_in_an_environment", refused(text, Some("production")));
-    insta::assert_snapshot!(
-        "internal",
-        refused("stack: internal-web\nregion: us-east-1\nservices: {a: {image: i, port: 80, routes: [/*]}}\n", None)
-    );
+    insta::assert_snapshot!(refused("stack: internal-web\nregion: us-east-1\nservices: {a: {image: i, port: 80, routes: [/*]}}\n", None), @"
+    reserved-name
+
+      × the load balancer would be called `internal-web`, but AWS reserves `internal-`
+       ╭─[stack.yaml:1:8]
+     1 │ stack: internal-web
+       ·        ──────┬─────
+       ·              ╰── reserved
+     2 │ region: us-east-1
+       ╰────
+      help: choose another name for the stack
+
+    1 error
+    ");
 }
 
 #[test]
@@ -134,7 +144,20 @@ fn a_balancer_has_a_hundred_rules_at_first() {
 fn what_catches_everything_has_no_priority() {
     let text =
         |route: &str| format!("stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [{route}]}}}}\n");
-    insta::assert_snapshot!(loaded(&text("{path: /*, priority: 7}")).warnings.render(100, false, true));
+    insta::assert_snapshot!(loaded(&text("{path: /*, priority: 7}")).warnings.render(100, false, true), @"
+    unused-priority
+
+      ⚠ the route `/*` matches what no other route matches, so its priority has no effect
+       ╭─[stack.yaml:3:68]
+     2 │ region: us-east-1
+     3 │ services: {web: {image: i, port: 80, routes: [{path: /*, priority: 7}]}}
+       ·                                                                    ┬
+       ·                                                                    ╰── no effect
+       ╰────
+      help: remove `priority`: this route always comes last
+
+    1 warning
+    ");
     assert!(loaded(&text("{path: /*, host: a.example.com, priority: 7}")).warnings.is_empty());
 }
 
@@ -195,7 +218,20 @@ fn a_cdn_that_makes_no_sense() {
         let cdn = format!("cdn: {{static: {{paths: [/*]}}, aliases: [www.example.com]{certificate}}}\n");
         insta::assert_snapshot!(format!("a_cdn_with_{name}_certificate"), refused(&format!("{head}{certificates}{cdn}"), None));
     }
-    insta::assert_snapshot!("a_cdn_of_nothing", refused(&format!("{head}cdn: {{default_root: index.html}}\n"), None));
+    insta::assert_snapshot!(refused(&format!("{head}cdn: {{default_root: index.html}}\n"), None), @r#"
+    nothing-to-deliver
+
+      × `cdn` has neither a load balancer behind it nor static files
+       ╭─[stack.yaml:3:1]
+     2 │ region: us-east-1
+     3 │ cdn: {default_root: index.html}
+       · ─┬─
+       ·  ╰── delivers nothing
+       ╰────
+      help: give a service `routes: ["/*"]`, or add `static: { paths: ["/*"] }`
+
+    1 error
+    "#);
     let paths: Vec<String> = (0..76).map(|n| format!("\"/{n}/*\"")).collect();
     let many = format!("{head}cdn: {{static: {{paths: [{}]}}}}\n", paths.join(", "));
     let said = refused(&many, None);
@@ -203,14 +239,34 @@ fn a_cdn_that_makes_no_sense() {
     let served = format!("{head}services: {{web: {{image: i, port: 80, routes: [/*]}}}}\n");
     let internal = format!("{served}load_balancer: {{internal: true}}\ncdn: {{}}\n");
     insta::assert_snapshot!("an_internal_origin", refused(&internal, None));
-    insta::assert_snapshot!(
-        "logs_in_a_region_that_is_switched_on",
-        refused("stack: a\nregion: me-south-1\ncdn: {static: {paths: [/*]}}\n", None)
-    );
-    insta::assert_snapshot!(
-        "a_bucket_by_its_own_name",
-        refused(&format!("{head}cdn: {{static: {{paths: [/*], bucket: our-bucket}}}}\n"), None)
-    );
+    insta::assert_snapshot!(refused("stack: a\nregion: me-south-1\ncdn: {static: {paths: [/*]}}\n", None), @"
+    wrong-region
+
+      × CloudFront cannot deliver logs to buckets in `me-south-1`
+       ╭─[stack.yaml:3:1]
+     2 │ region: me-south-1
+     3 │ cdn: {static: {paths: [/*]}}
+       · ─┬─
+       ·  ╰── with logs
+       ╰────
+      help: write `logs: false` in `cdn`
+
+    1 error
+    ");
+    insta::assert_snapshot!(refused(&format!("{head}cdn: {{static: {{paths: [/*], bucket: our-bucket}}}}\n"), None), @"
+    unknown-reference
+
+      × there is no bucket `our-bucket` in this file
+       ╭─[stack.yaml:3:37]
+     2 │ region: us-east-1
+     3 │ cdn: {static: {paths: [/*], bucket: our-bucket}}
+       ·                                     ─────┬────
+       ·                                          ╰── not in this file
+       ╰────
+      help: write `existing: { buckets: { NAME: our-bucket } }`, and `existing.buckets.NAME` here
+
+    1 error
+    ");
     let circles = format!(
         "{served}load_balancer: {{certificate: arn:aws:acm:us-east-1:123456789012:certificate/1}}\ncdn: {{default_root: x.html, certificate: arn:aws:acm:us-east-1:123456789012:certificate/1}}\n"
     );

@@ -308,7 +308,17 @@ pub(super) mod tests {
         insta::assert_snapshot!("load-text", load_text(&run(), &Terminal::plain(100)));
         let narrow = load_text(&run(), &Terminal { interactive: true, ..Terminal::plain(60) });
         insta::assert_snapshot!("load-text-narrow", narrow);
-        insta::assert_snapshot!("load-line", run().steps.iter().map(|step| line(step) + "\n").collect::<String>());
+        insta::assert_snapshot!(run().steps.iter().map(|step| line(step) + "\n").collect::<String>(), @"
+        10 requests/s holds (10 s, p99 60 ms, 0.00 % failed, 2 tasks)
+        20 requests/s holds (10 s, p99 60 ms, 0.00 % failed, 2 tasks)
+        40 requests/s holds (10 s, p99 63 ms, 0.00 % failed, 2 tasks)
+        80 requests/s holds (10 s, p99 79 ms, 0.00 % failed, 2 tasks)
+        160 requests/s breaks: p99 was 2421 ms, more than 300 ms (10 s, p99 2.42 s, 0.00 % failed, 2 tasks)
+        120 requests/s breaks: p99 was 719 ms, more than 300 ms (10 s, p99 719 ms, 0.00 % failed, 2 tasks)
+        100 requests/s holds (10 s, p99 109 ms, 0.00 % failed, 2 tasks)
+        110 requests/s breaks: p99 was 419 ms, more than 300 ms (10 s, p99 419 ms, 0.00 % failed, 2 tasks)
+        105 requests/s breaks: p99 was 329 ms, more than 300 ms (10 s, p99 329 ms, 0.00 % failed, 2 tasks)
+        ");
     }
 
     #[test]

@@ -137,5 +137,12 @@ fn what_went_wrong_before() {
         Error::new(Class::Credentials, "no credentials were found").hint("run `aws sso login`"),
         Error::internal("x").about(&key("ec2.vpc/main")),
     ];
-    insta::assert_snapshot!(errors(&list, &Terminal::plain(80)));
+    insta::assert_snapshot!(errors(&list, &Terminal::plain(80)), @"
+    ✗ error
+        no credentials were found
+        • run `aws sso login`
+    ✗ ec2.vpc/main
+        x
+        • this is a bug in `stack`: please report it with the command and the file
+    ");
 }

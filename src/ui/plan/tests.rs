@@ -233,7 +233,11 @@ fn verbose_lists_the_fields_of_what_is_created() {
 #[test]
 fn no_changes() {
     let plan = plan_of(vec![item("ec2.vpc/main", Action::Keep)]);
-    insta::assert_snapshot!(plan_text(&plan, &view(Terminal::plain(80))));
+    insta::assert_snapshot!(plan_text(&plan, &view(Terminal::plain(80))), @"
+    stack webapp · environment staging · 123456789012 · us-east-1
+
+    No changes: AWS matches stacks/webapp.yaml (1 object).
+    ");
     let gone = Plan { destroy: true, items: Vec::new(), ..plan };
     assert!(plan_text(&gone, &view(Terminal::plain(80))).contains("Nothing to destroy"));
 }
@@ -244,7 +248,20 @@ fn a_destroy_says_so() {
     plan.destroy = true;
     plan.items.retain(|item| item.action == Action::Delete);
     let consent = Consent { delete: vec!["logs.log_group/old".into()], ..Consent::default() };
-    insta::assert_snapshot!(plan_text(&plan, &View { consent: &consent, ..view(Terminal::plain(80)) }));
+    insta::assert_snapshot!(plan_text(&plan, &View { consent: &consent, ..view(Terminal::plain(80)) }), @"
+    stack webapp · environment staging · 123456789012 · us-east-1
+    This destroys the stack: every object that belongs to it in AWS is deleted.
+
+    - delete 4
+        ec2.security_group_rule  1   old-in
+        ec2.security_group       1   old
+        ecs.service/web   (webapp-staging-web-1)
+            left over from a replacement
+        logs.log_group/old
+            its data is lost permanently; consent given
+
+    Destroy: 4 to delete.
+    ");
     let text = plan_text(&plan, &view(Terminal::plain(80)));
     assert!(text.contains("    --confirm webapp/staging\n"), "{text}");
 }
