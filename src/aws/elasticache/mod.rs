@@ -100,10 +100,12 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
     }
 }
 
-/// Returns caches as blockers of a deletion.
-async fn blockers<'a>(cx: &Cx, caches: impl Iterator<Item = &'a sdk::CacheCluster> + Send) -> Result<Vec<Blocker>> {
+/// Returns the caches of the account that use something, as blockers of its deletion.
+async fn users(cx: &Cx, use_it: impl Fn(&sdk::CacheCluster) -> bool + Send) -> Result<Vec<Blocker>> {
+    let pages = cx.cloud.elasticache.describe_cache_clusters().into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elasticache:DescribeCacheClusters"))?;
     let mut out = Vec::new();
-    for cache in caches {
+    for cache in all.into_iter().filter(use_it) {
         let tags = match cache.arn() {
             Some(arn) => tags_of(cx, arn).await?.unwrap_or_default(),
             None => Tags::new(),

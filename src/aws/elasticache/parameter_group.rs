@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticache::types::{CacheCluster, ParameterNameValue};
+use aws_sdk_elasticache::types::ParameterNameValue;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Live, NAME, blockers, retag, tags_of, to_sdk};
+use super::{Live, NAME, retag, tags_of, to_sdk, users};
 use crate::aws::call::answers::present;
 use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
@@ -126,11 +126,7 @@ impl Resource for ParameterGroup {
     }
 
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
-        let pages = cx.cloud.elasticache.describe_cache_clusters().into_paginator().items().send();
-        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
-        let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
-        let group = |c: &CacheCluster| c.cache_parameter_group().and_then(|g| g.cache_parameter_group_name.clone());
-        blockers(cx, all.iter().filter(|c| group(c).as_ref() == Some(&live.id))).await
+        users(cx, |c| c.cache_parameter_group().and_then(|g| g.cache_parameter_group_name()) == Some(&live.id)).await
     }
 }
 

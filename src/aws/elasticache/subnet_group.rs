@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Live, NAME, blockers, retag, subnet_groups, to_sdk};
+use super::{Live, NAME, retag, subnet_groups, to_sdk, users};
 use crate::aws::call::arguments::ids;
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{Subnet, Vpc};
@@ -78,11 +78,7 @@ impl Resource for SubnetGroup {
     }
 
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
-        let pages = cx.cloud.elasticache.describe_cache_clusters().into_paginator().items().send();
-        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
-        let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
-        let inside = all.iter().filter(|c| c.cache_subnet_group_name() == Some(&live.id));
-        blockers(cx, inside).await
+        users(cx, |cache| cache.cache_subnet_group_name() == Some(&live.id)).await
     }
 }
 

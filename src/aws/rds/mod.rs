@@ -148,6 +148,13 @@ fn of_instance(cx: &Cx, what: &str, instance: &sdk::DbInstance) -> Blocker {
     }
 }
 
+/// Returns the databases of the account that use something, as blockers of its deletion.
+async fn users(cx: &Cx, use_it: impl Fn(&sdk::DbInstance) -> bool + Send) -> Result<Vec<Blocker>> {
+    let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
+    Ok(all.iter().filter(|db| use_it(db)).map(|db| of_instance(cx, "the database", db)).collect())
+}
+
 /// Returns the secrets in which RDS keeps the passwords of the stack's databases: their ARNs.
 pub(super) async fn managed_secrets(cx: &Cx) -> Result<Vec<String>> {
     let all = instances(cx).await?;

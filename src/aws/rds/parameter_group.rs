@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
+use super::{Live, NAME, retag, tags_of, to_sdk, users};
 use crate::aws::call::answers::present;
 use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
@@ -139,11 +139,7 @@ impl Resource for ParameterGroup {
     }
 
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
-        let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
-        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
-        let has = |group: &aws_sdk_rds::types::DbParameterGroupStatus| group.db_parameter_group_name() == Some(&live.id);
-        let users = all.iter().filter(|db| db.db_parameter_groups().iter().any(has));
-        Ok(users.map(|db| of_instance(cx, "the database", db)).collect())
+        users(cx, |db| db.db_parameter_groups().iter().any(|g| g.db_parameter_group_name() == Some(&live.id))).await
     }
 }
 

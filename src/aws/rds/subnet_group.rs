@@ -2,7 +2,7 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
+use super::{Live, NAME, retag, tags_of, to_sdk, users};
 use crate::aws::call::arguments::ids;
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{Subnet, Vpc};
@@ -90,10 +90,7 @@ impl Resource for SubnetGroup {
     }
 
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
-        let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
-        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
-        let inside = all.iter().filter(|db| db.db_subnet_group().and_then(|g| g.db_subnet_group_name()) == Some(&live.id));
-        Ok(inside.map(|db| of_instance(cx, "the database", db)).collect())
+        users(cx, |db| db.db_subnet_group().and_then(|g| g.db_subnet_group_name()) == Some(&live.id)).await
     }
 }
 
