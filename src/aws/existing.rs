@@ -75,7 +75,7 @@ pub struct Missing {
 
 /// What was found, by the names in the file.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct ExistingObjects {
     /// The VPC.
     pub vpc: Option<Vpc>,
     /// Ids of hosted zones.
@@ -92,11 +92,11 @@ pub struct Found {
     pub missing: Vec<Missing>,
 }
 
-impl Found {
+impl ExistingObjects {
     /// Returns made-up answers for commands that work without AWS, as if everything existed.
-    pub fn assumed(wanted: &Wanted, region: &str) -> Found {
+    pub fn assumed(wanted: &Wanted, region: &str) -> ExistingObjects {
         let each = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<Vec<_>>();
-        Found {
+        ExistingObjects {
             vpc: wanted.network.as_ref().map(|(_, subnets)| Vpc {
                 cidr: "10.0.0.0/16".into(),
                 // Different zones, as far as there are any.
@@ -131,9 +131,9 @@ impl Found {
     /// Asks AWS for everything at once.
     ///
     /// # Errors
-    /// When AWS cannot be asked or refuses. What does not exist is not an error but in [`Found::missing`].
-    pub async fn look(cloud: &Clients, wanted: &Wanted) -> Result<Found> {
-        let mut out = Found::default();
+    /// When AWS cannot be asked or refuses. What does not exist is not an error but in [`ExistingObjects::missing`].
+    pub async fn look(cloud: &Clients, wanted: &Wanted) -> Result<ExistingObjects> {
+        let mut out = ExistingObjects::default();
         let (network, zones, certificates, buckets, databases, repositories) = tokio::try_join!(
             network(cloud, wanted),
             try_join_all(wanted.zones.iter().map(|(name, zone)| hosted_zone(cloud, name, zone))),

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::aws::elbv2::ListenerRule;
-use crate::aws::existing::{Found, Wanted};
+use crate::aws::existing::{ExistingObjects, Wanted};
 use crate::aws::host::{self, Host, Placed};
 use crate::config::{Name, Stack};
 use crate::engine::{Key, Resource, Scope, Snapshot};
@@ -21,7 +21,7 @@ pub struct Facts<'a> {
     /// Whether the file has the section `network`. Without it a network is made only for services.
     pub has_network: bool,
     /// What the section `existing` refers to.
-    pub existing: Found,
+    pub existing: ExistingObjects,
     /// What the section `share` refers to; none for an environment that shares nothing.
     pub host: Option<Host>,
     /// The rules of the listener that rules are added to, as far as they are known: this environment's keep their priorities, and
@@ -64,7 +64,7 @@ impl<'a> Facts<'a> {
     /// Returns facts for what works without AWS: the zones that most regions have.
     pub fn assumed(scope: &'a Scope, has_network: bool, stack: &Stack) -> Self {
         let zones = ('a'..='f').map(|letter| format!("{}{letter}", scope.region)).collect();
-        let existing = Found::assumed(&wanted(stack), &scope.region);
+        let existing = ExistingObjects::assumed(&wanted(stack), &scope.region);
         let host = hosted(stack).map(|wanted| assumed(Host::assumed(&wanted, &scope.region), stack));
         Facts { scope, zones, has_network, existing, host, placed: Vec::new(), expiry: Expiry::assumed(stack) }
     }

@@ -21,7 +21,7 @@ pub struct Pin {
 
 /// What runs.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Live {
+pub struct Pinned {
     /// What the file can say.
     pub pins: Vec<Pin>,
     /// What it cannot, a sentence each.
@@ -109,15 +109,15 @@ const ROWS: &[Row] = &[
 const OF_REPLICA: [&str; 3] = ["class", "deletion_protection", "multi_az"];
 
 /// Returns what runs, from the plan that compares the file with it. `digests`: what the tasks of each service run.
-pub fn live(plan: &Plan, digests: &BTreeMap<String, Digests>) -> Live {
-    let mut out = Live::default();
+pub fn live(plan: &Plan, digests: &BTreeMap<String, Digests>) -> Pinned {
+    let mut out = Pinned::default();
     for item in &plan.items {
         out.add(item, digests);
     }
     out
 }
 
-impl Live {
+impl Pinned {
     fn add(&mut self, item: &Item, digests: &BTreeMap<String, Digests>) {
         let key = &item.key;
         match (item.action, &item.before, &item.desired) {

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 
 use super::stop::{Exit, Result, Stop};
 use crate::aws::call::clients;
-use crate::prices::{self, Found, Known, Reader};
+use crate::prices::{self, Known, OfferPrices, Reader};
 use crate::ui::{self, Color, Terminal};
 use crate::{config, local};
 
@@ -131,7 +131,7 @@ async fn update(update: Update, color: Color) -> Result {
 }
 
 /// Says what was found in a file, a line each.
-fn told(offer: prices::Offer, bytes: u64, found: &Found) -> String {
+fn told(offer: prices::Offer, bytes: u64, found: &OfferPrices) -> String {
     let rows = ui::count(found.rows.len(), "row");
     let mut lines = vec![format!("{offer}: {rows} of {}, version {}.", ui::size(bytes), found.version)];
     lines.extend(found.unclear.iter().map(|why| format!("  no price: {why}")));

@@ -15,7 +15,7 @@ use super::{git, outputs, preflight};
 use crate::aws::runs::history;
 use crate::aws::runs::history::{Ending, Record};
 use crate::aws::runs::lease;
-use crate::aws::runs::lease::{EXPIRES, Found, Holder, Lease};
+use crate::aws::runs::lease::{EXPIRES, Holder, Lease, LeaseState};
 use crate::aws::runs::store::Store;
 use crate::config;
 use crate::engine::{self, Class, Error, Outcome, Plan, Reporter, Scope};
@@ -138,7 +138,7 @@ struct Execution<'a> {
 
 impl Execution<'_> {
     /// Returns the lease as soon as no run holds it, and fails if one holds it for longer than the run may wait.
-    async fn free(&self) -> Result<Found> {
+    async fn free(&self) -> Result<LeaseState> {
         let since = Instant::now();
         let mut spoke: Option<Instant> = None;
         let scope = &self.session.cx.scope;
@@ -272,7 +272,7 @@ impl Execution<'_> {
 }
 
 /// Says who is changing a stack.
-fn changed_by(scope: &Scope, holder: &Holder, found: &Found) -> String {
+fn changed_by(scope: &Scope, holder: &Holder, found: &LeaseState) -> String {
     let Scope { stack, env, .. } = scope;
     format!("stack `{stack}`, environment `{env}` is being changed by {holder} (renewed {} s ago)", found.age().as_secs())
 }

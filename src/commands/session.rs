@@ -12,7 +12,7 @@ use super::stack_file::{expand, load};
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ec2;
 use crate::aws::ecs::Service;
-use crate::aws::existing::Found;
+use crate::aws::existing::ExistingObjects;
 use crate::aws::guests;
 use crate::aws::host::Host;
 use crate::aws::ownership::tag_index;
@@ -220,7 +220,7 @@ impl Session {
     async fn facts(&self, loaded: &Loaded) -> Result<Facts<'_>> {
         let wanted = blueprint::wanted(&loaded.stack);
         let (zones, existing, host) =
-            tokio::try_join!(ec2::zones(&self.cx.cloud), Found::look(&self.cx.cloud, &wanted), self.host(loaded))?;
+            tokio::try_join!(ec2::zones(&self.cx.cloud), ExistingObjects::look(&self.cx.cloud, &wanted), self.host(loaded))?;
         let placed = host.iter().flat_map(|host| &host.balancer).flat_map(|balancer| balancer.rules.clone()).collect();
         let (scope, has_network, expiry) = (self.cx.scope.as_ref(), loaded.at("network").is_some(), self.assumed()?);
         Ok(Facts { scope, zones, has_network, existing, host, placed, expiry })

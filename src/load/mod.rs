@@ -27,8 +27,8 @@ pub mod step;
 
 pub use goal::Goal;
 pub use limit::{Figure, Limit};
-pub use result::Run;
+pub use result::LoadTest;
 pub use scenario::Scenario;
 pub use schedule::Schedule;
 pub use search::{End, Search};
-pub use step::{Live, Outcome, Sample, Step, Tally, Verdict};
+pub use step::{Outcome, Sample, Step, StepSoFar, Tally, Verdict};

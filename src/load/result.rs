@@ -8,7 +8,7 @@ use super::step::Step;
 
 /// A load test that has ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Run {
+pub struct LoadTest {
     /// The stack and the environment: `shop/staging`.
     pub stack: String,
     /// The address that requests were sent to.
@@ -42,7 +42,7 @@ pub struct Run {
     pub notes: Vec<String>,
 }
 
-impl Run {
+impl LoadTest {
     /// Returns how many requests were due.
     pub fn requests(&self) -> u64 {
         self.steps.iter().map(|step| step.due).sum()

@@ -154,7 +154,7 @@ impl Step {
 
 /// What is known of a step while it lasts.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Live {
+pub struct StepSoFar {
     /// Requests that are due in a second.
     pub rate: f64,
     /// How long it has lasted, and will last, in seconds.
@@ -304,8 +304,8 @@ impl Tally {
     }
 
     /// Returns what is known so far.
-    pub fn live(&self, lasted: Duration, in_flight: usize) -> Live {
-        Live {
+    pub fn live(&self, lasted: Duration, in_flight: usize) -> StepSoFar {
+        StepSoFar {
             rate: self.planned.rate,
             seconds: (lasted.as_secs_f64(), self.planned.lasts().as_secs_f64()),
             ended: self.due,

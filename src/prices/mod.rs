@@ -15,7 +15,7 @@ mod worked_examples;
 
 pub use bill::{Bill, Billed, Change, Line, Sum};
 pub use decimal::{Decimal, thousands};
-pub use offers::{Found, Reader};
+pub use offers::{OfferPrices, Reader};
 pub use part::{Discounts, HOURS, Hours, Part, Usage, lcus};
 pub use rules::{Offer, offers};
 pub use table::{Known, Rate, Row, Table, is_written, known, look_in, of, write};

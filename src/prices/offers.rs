@@ -20,7 +20,7 @@ const BEFORE: usize = 20;
 
 /// What was found in a file.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Found {
+pub struct OfferPrices {
     /// The rows.
     pub rows: Vec<Row>,
     /// The version of the offer.
@@ -238,14 +238,14 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When it was not AWS's list at all.
-    pub fn end(mut self) -> Result<Found, String> {
+    pub fn end(mut self) -> Result<OfferPrices, String> {
         if !self.line.is_empty() {
             self.end_line()?;
         }
         if self.columns.is_none() {
             return Err("it is not AWS's price list as CSV".to_owned());
         }
-        let mut found = Found { version: self.version.clone(), ..Found::default() };
+        let mut found = OfferPrices { version: self.version.clone(), ..OfferPrices::default() };
         let mut seen = Vec::new();
         for ((service, name), rows) in self.rows {
             seen.push((service, name.clone()));
@@ -321,11 +321,11 @@ mod tests {
     const ALL: [&str; 2] = ["0", "Inf"];
     const ALB: &str = "Load Balancer-Application";
 
-    fn read(text: &str, piece: usize) -> Result<Found, String> {
+    fn read(text: &str, piece: usize) -> Result<OfferPrices, String> {
         read_of("AWSELB", text, piece)
     }
 
-    fn read_of(offer: &'static str, text: &str, piece: usize) -> Result<Found, String> {
+    fn read_of(offer: &'static str, text: &str, piece: usize) -> Result<OfferPrices, String> {
         let mut reader = Reader::new(Offer { code: offer, global: false }, "eu-central-1", "2026-11-28");
         for bytes in text.as_bytes().chunks(piece) {
             reader.feed(bytes)?;

@@ -138,7 +138,7 @@ struct Text {
 
 /// The lease as it was found.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct LeaseState {
     text: Text,
     etag: Option<String>,
     age: Duration,
@@ -146,7 +146,7 @@ pub struct Found {
     broken: Option<String>,
 }
 
-impl Found {
+impl LeaseState {
     /// Returns the holder, when the lease cannot be taken.
     pub fn holder(&self) -> Option<&Holder> {
         let dead = |h: &Holder| h.process.as_ref().is_some_and(Process::is_dead);
@@ -173,7 +173,7 @@ impl Found {
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses, and when the document is not a lease.
-pub async fn look(store: &Store) -> Result<Found> {
+pub async fn look(store: &Store) -> Result<LeaseState> {
     let found = look_at_any(store).await?;
     match &found.broken {
         Some(why) => Err(Error::new(Class::Other, why.clone()).hint(
@@ -187,13 +187,13 @@ pub async fn look(store: &Store) -> Result<Found> {
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses.
-pub async fn look_at_any(store: &Store) -> Result<Found> {
-    let Some(document) = store.read(NAME).await? else { return Ok(Found::default()) };
+pub async fn look_at_any(store: &Store) -> Result<LeaseState> {
+    let Some(document) = store.read(NAME).await? else { return Ok(LeaseState::default()) };
     let (text, broken) = match serde_json::from_str(&document.text) {
         Ok(text) => (text, None),
         Err(e) => (Text::default(), Some(format!("`{}{NAME}` is not a lease: {e}", store.place()))),
     };
-    Ok(Found { text, etag: Some(document.etag), age: document.age, broken })
+    Ok(LeaseState { text, etag: Some(document.etag), age: document.age, broken })
 }
 
 /// Takes the lease from its holder, if it is still as it was found, and releases it once no call of that run can still be in
@@ -201,7 +201,7 @@ pub async fn look_at_any(store: &Store) -> Result<Found> {
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses.
-pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl FnOnce(Duration)) -> Result<bool> {
+pub async fn unlock(store: &Store, found: &LeaseState, own: &Holder, waiting: impl FnOnce(Duration)) -> Result<bool> {
     let mut written = found.text.written.saturating_add(1);
     let mut etag = found.etag.clone();
     let rest = EXPIRES.saturating_sub(found.age);
@@ -220,7 +220,7 @@ pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl Fn
 }
 
 /// Reads until something other than the version `old` is seen, which S3 has just reported as replaced; but not for long.
-async fn look_beyond(store: &Store, old: Option<&str>) -> Result<Found> {
+async fn look_beyond(store: &Store, old: Option<&str>) -> Result<LeaseState> {
     let mut found = look(store).await?;
     for _ in 0..LOOKS {
         if found.etag.as_deref() != old {
@@ -256,7 +256,7 @@ impl Lease {
     ///
     /// # Errors
     /// When S3 cannot be asked, or refuses.
-    pub async fn take(cx: &Cx, store: &Store, found: &Found, own: &Holder) -> Result<Option<Lease>> {
+    pub async fn take(cx: &Cx, store: &Store, found: &LeaseState, own: &Holder) -> Result<Option<Lease>> {
         store.secure().await?;
         let at = Moment::now();
         let text = Text { holder: Some(own.clone()), written: found.text.written.saturating_add(1) };
@@ -264,7 +264,7 @@ impl Lease {
             Some(etag) => etag,
             // The answer to a first try may have been lost: then this run holds it already.
             None => match look_beyond(store, found.etag.as_deref()).await? {
-                Found { text: there, etag: Some(etag), .. } if there == text => etag,
+                LeaseState { text: there, etag: Some(etag), .. } if there == text => etag,
                 _ => return Ok(None),
             },
         };
@@ -329,9 +329,9 @@ async fn renew(kept: Arc<Kept>) {
 mod tests {
     use super::*;
 
-    fn found(process: Option<Process>, age: Duration) -> Found {
+    fn found(process: Option<Process>, age: Duration) -> LeaseState {
         let holder = Holder { process, ..Holder::own("arn:aws:iam::1:user/anna", "stack apply") };
-        Found { text: Text { holder: Some(holder), written: 3 }, etag: Some("x".into()), age, broken: None }
+        LeaseState { text: Text { holder: Some(holder), written: 3 }, etag: Some("x".into()), age, broken: None }
     }
 
     #[test]
@@ -340,7 +340,7 @@ mod tests {
         assert!(found(own.clone(), Duration::ZERO).holder().is_some());
         assert!(found(None, Duration::ZERO).holder().is_some());
         assert!(found(own.clone(), EXPIRES).holder().is_none());
-        assert!(Found::default().holder().is_none());
+        assert!(LeaseState::default().holder().is_none());
         if let Some(own) = own {
             // Another process has its number since.
             let dead = Process { began: "1".into(), ..own.clone() };

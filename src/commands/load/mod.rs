@@ -28,7 +28,7 @@ use crate::config::capacity::{Basis, PER_USER, written};
 use crate::config::{self, Loaded};
 use crate::engine::Snapshot;
 use crate::load::result::rate_text;
-use crate::load::{End, Goal, Limit, Run, Scenario, Schedule, Search, Step, Verdict};
+use crate::load::{End, Goal, Limit, LoadTest, Scenario, Schedule, Search, Step, Verdict};
 use crate::ui::load::{Head, Watcher};
 use crate::ui::{self, Color, Terminal};
 
@@ -185,14 +185,14 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 }
 
 /// Returns why nothing is known about the only rate that was tried.
-fn unknown(end: End, run: &Run) -> Stop {
+fn unknown(end: End, run: &LoadTest) -> Stop {
     let why = if end == End::Machine { run.limit.said.as_str() } else { run.ended().unwrap_or_default() };
     let why = why.trim_end_matches('.');
     Stop::message(format!("whether {} holds is not known: {why}", run.goal), "raise that bound, or send from a larger machine")
 }
 
 /// Writes what a task carries into the file.
-fn save(file: &StackFile, run: &Run, loaded: &Loaded, yes: bool, color: Color) -> Result<()> {
+fn save(file: &StackFile, run: &LoadTest, loaded: &Loaded, yes: bool, color: Color) -> Result<()> {
     let (Some(service), Some(per_task), Some(best)) = (&run.service, run.per_task, run.best()) else {
         let why = match run.service {
             None => "TARGET is an address, so the service and its tasks are not known",
@@ -292,7 +292,7 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
-    async fn run(&self, sender: &Arc<Sender>, terminal: Terminal) -> Run {
+    async fn run(&self, sender: &Arc<Sender>, terminal: Terminal) -> LoadTest {
         let arguments = self.arguments;
         let figures = Figures::begin(self.session.cx.clone(), self.figures.clone()).await;
         let goal = &arguments.goal;
@@ -325,7 +325,7 @@ impl Test<'_> {
         drop(stop);
         let all: Vec<(SystemTime, SystemTime)> = steps.iter().map(of).collect();
         let limit = Limit::of(end, &steps, usize::from(arguments.connections), &figures.peaks(&broken));
-        let mut run = Run {
+        let mut run = LoadTest {
             stack: self.environment.to_owned(),
             url: self.target.to_string(),
             service: self.target.service.clone(),
@@ -405,7 +405,7 @@ impl Test<'_> {
     }
 
     /// Returns what else is worth knowing.
-    fn notes(&self, run: &Run, figures: &Figures) -> Vec<String> {
+    fn notes(&self, run: &LoadTest, figures: &Figures) -> Vec<String> {
         let mut notes = Vec::new();
         let answers = |of: &dyn Fn(u16) -> bool| -> u64 {
             run.steps.iter().flat_map(|step| &step.statuses).filter(|(status, _)| of(**status)).map(|(_, count)| count).sum()

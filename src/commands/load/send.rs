@@ -17,7 +17,7 @@ use super::machine::Processor;
 use super::target::Target;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::load::step::Around;
-use crate::load::{Goal, Live, Outcome, Sample, Scenario, Schedule, Step, Tally};
+use crate::load::{Goal, Outcome, Sample, Scenario, Schedule, Step, StepSoFar, Tally};
 
 /// The client's TLS takes what the process has chosen, which is done once.
 static CHOSEN: Once = Once::new();
@@ -202,7 +202,7 @@ impl Sender {
         goal: &Goal,
         (began, tasks): (Instant, &dyn Fn() -> Option<u32>),
         mut stop: watch::Receiver<bool>,
-        show: &dyn Fn(Live),
+        show: &dyn Fn(StepSoFar),
     ) -> Step {
         self.most.store(self.in_flight.load(Ordering::Relaxed), Ordering::Relaxed);
         self.full.store(false, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 
 use super::screen::{Head, Said, State, draw};
-use crate::load::{Figure, Live, Step};
+use crate::load::{Figure, Step, StepSoFar};
 use crate::ui::style::Terminal;
 use crate::ui::{err, note};
 
@@ -68,7 +68,7 @@ impl Watcher {
     }
 
     /// Shows what is known of the step that runs.
-    pub fn live(&self, live: Live) {
+    pub fn live(&self, live: StepSoFar) {
         self.say(Said::Live(live));
     }
 

@@ -13,7 +13,7 @@ use super::plan::finish;
 use super::style::{BAD, GOOD, STRONG, Terminal, wrap};
 use super::table::{Tone, toned_table};
 use crate::load::result::rate_text;
-use crate::load::{Goal, Run, Step, Verdict};
+use crate::load::{Goal, LoadTest, Step, Verdict};
 
 /// Returns the words for a verdict.
 fn verdict(step: &Step) -> &'static str {
@@ -51,7 +51,7 @@ fn line(step: &Step) -> String {
 }
 
 /// Returns what a test found, for people.
-pub fn load_text(run: &Run, terminal: &Terminal) -> String {
+pub fn load_text(run: &LoadTest, terminal: &Terminal) -> String {
     let mut out = Vec::new();
     let style = if run.holds.is_some() { GOOD } else { BAD };
     let width = terminal.width.min(100);
@@ -102,7 +102,7 @@ pub fn load_text(run: &Run, terminal: &Terminal) -> String {
 }
 
 /// Returns what a test found as a picture.
-fn chart(run: &Run) -> Chart {
+fn chart(run: &LoadTest) -> Chart {
     // A rate that was tried twice counts as it was the last time.
     let mut steps: Vec<&Step> = Vec::new();
     for step in run.steps.iter().rev() {
@@ -157,12 +157,12 @@ fn chart(run: &Run) -> Chart {
 }
 
 /// Returns what a test found as an SVG image.
-pub fn load_svg(run: &Run) -> String {
+pub fn load_svg(run: &LoadTest) -> String {
     chart(run).svg()
 }
 
 /// Returns what a test found as a page of its own.
-pub fn load_html(run: &Run) -> String {
+pub fn load_html(run: &LoadTest) -> String {
     let cells =
         |tag: &str, cells: &[String]| cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell))).collect::<String>();
     let table = |headers: &[&str], rows: Vec<Vec<String>>| {
@@ -261,7 +261,7 @@ pub(super) mod tests {
         tally.finish(&Around { began, lasted, in_flight: 9, tasks: Some(2), ..Around::default() })
     }
 
-    pub(crate) fn run() -> Run {
+    pub(crate) fn run() -> LoadTest {
         let steps = vec![
             step(10.0, 41, 5),
             step(20.0, 41, 15),
@@ -285,7 +285,7 @@ pub(super) mod tests {
             figure("services.web", "CPU", "%", 96.4, Some(100.0)),
             figure("databases.main", "CPU", "%", 31.0, Some(100.0)),
         ];
-        Run {
+        LoadTest {
             stack: "shop/staging".into(),
             url: "http://shop-1.us-east-1.elb.amazonaws.com/".into(),
             service: Some("web".into()),
@@ -324,7 +324,7 @@ pub(super) mod tests {
     #[test]
     fn the_picture_and_the_page_are_drawn() {
         insta::assert_snapshot!("load-svg", load_svg(&run()));
-        let page = load_html(&Run { url: "http://a/<b>".into(), ..run() });
+        let page = load_html(&LoadTest { url: "http://a/<b>".into(), ..run() });
         assert!(page.contains("&lt;b&gt;") && !page.contains("<b>") && page.contains("<svg"), "{page}");
     }
 }

@@ -9,7 +9,7 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 
 use super::{line, millis, percent};
 use crate::load::result::rate_text;
-use crate::load::{Figure, Live, Step, Verdict};
+use crate::load::{Figure, Step, StepSoFar, Verdict};
 
 /// Narrower screens have no room for figures beside the steps.
 const BESIDE: u16 = 100;
@@ -27,7 +27,7 @@ pub struct Head {
 
 /// What the test says.
 pub(super) enum Said {
-    Live(Live),
+    Live(StepSoFar),
     Step(Box<Step>),
     Figures(Vec<Figure>),
 }
@@ -37,7 +37,7 @@ pub(super) enum Said {
 pub(super) struct State {
     head: Head,
     color: bool,
-    live: Live,
+    live: StepSoFar,
     steps: Vec<Step>,
     figures: Vec<Figure>,
 }
@@ -68,7 +68,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
             .areas(area);
     let Head { url, goal, .. } = &state.head;
     frame.render_widget(Paragraph::new(format!("{url}  {goal}")).style(Style::new().add_modifier(Modifier::BOLD)), head);
-    let Live { rate, seconds, ended, failed, in_flight, latency, .. } = &state.live;
+    let StepSoFar { rate, seconds, ended, failed, in_flight, latency, .. } = &state.live;
     let failing = if *ended == 0 { 0.0 } else { *failed as f64 / *ended as f64 };
     let text = vec![
         Line::from(format!(
@@ -182,7 +182,7 @@ mod tests {
             state.take(Said::Step(Box::new(step)));
         }
         let latency = Latencies { p50: 42.0, p90: 60.0, p95: 70.0, p99: 95.0, p999: 120.0, max: 130.0 };
-        state.take(Said::Live(Live {
+        state.take(Said::Live(StepSoFar {
             rate: 100.0,
             seconds: (4.2, 10.0),
             ended: 420,
