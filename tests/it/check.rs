@@ -222,7 +222,7 @@ rds, kms = client("rds"), client("kms")
 name = rds.describe_db_instances()["DBInstances"][0]["DBInstanceIdentifier"]
 rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier="by-hand")
 rds.get_waiter("db_snapshot_available").wait(DBSnapshotIdentifier="by-hand")
-kms.schedule_key_deletion(KeyId=kms.describe_key(KeyId="alias/shop-main")["KeyMetadata"]["KeyId"], PendingWindowInDays=30)
+kms.schedule_key_deletion(KeyId=next(one["TargetKeyId"] for one in kms.list_aliases()["Aliases"] if not one["AliasName"].startswith("alias/aws/")), PendingWindowInDays=30)
 result = None
 "#;
     s.account.boto3(by_hand, &Value::Null);
@@ -233,7 +233,7 @@ result = None
     let share = r#"
 rds, kms = client("rds"), client("kms")
 rds.modify_db_snapshot_attribute(DBSnapshotIdentifier="by-hand", AttributeName="restore", ValuesToAdd=["all"])
-kms.cancel_key_deletion(KeyId=kms.describe_key(KeyId="alias/shop-main")["KeyMetadata"]["KeyId"])
+kms.cancel_key_deletion(KeyId=next(one["TargetKeyId"] for one in kms.list_aliases()["Aliases"] if not one["AliasName"].startswith("alias/aws/")))
 result = None
 "#;
     s.account.boto3(share, &Value::Null);
