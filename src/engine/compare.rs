@@ -153,18 +153,9 @@ fn resume<C>(kind: &dyn Kind<C>, desired: &mut Arc<Value>, observed: &Value) {
     }
 }
 
-/// What a comparison knows besides the two sides.
-pub(super) struct Known<'a> {
-    /// What references resolve to.
-    pub(super) ids: &'a Ids,
-    /// The highest generation of the object in the cloud: a failed one still has its name.
-    pub(super) newest: u32,
-    /// The fields that are proven to be as desired and were not read.
-    pub(super) proven: &'a [&'a str],
-}
-
-/// Returns what is to happen to an object that exists.
-pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, known: &Known<'_>) -> Item {
+/// Returns what is to happen to an object that exists. `newest` is its highest generation in the cloud: a failed one still has
+/// its name.
+pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, newest: u32, ids: &Ids) -> Item {
     let node = &graph.as_named(node, seen, kind.info().rules);
     let mut item = blank(node, Action::Keep);
     item.before = Some(before(seen));
@@ -176,7 +167,7 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
         resume(kind, desired, &seen.fields);
     }
     let desired = item.desired.clone().unwrap_or_default();
-    let (changes, notes) = diff_with_notes(kind.info().rules, &desired, &seen.fields, known.ids, known.proven);
+    let (changes, notes) = diff_with_notes(kind.info().rules, &desired, &seen.fields, ids);
     item.changes = changes;
     let renamed = seen.key().filter(|key| *key != node.key);
     if !seen.state.tells_all() {
@@ -228,7 +219,7 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
         }
         if order == Order::CreateFirst {
             item.carries_data = failed.is_none() && kind.carries_data(&desired, &item.changes);
-            item.generation = known.newest.max(item.generation).saturating_add(1);
+            item.generation = newest.max(item.generation).saturating_add(1);
             if let Some(desired) = &mut item.desired {
                 write_generation(desired, item.generation);
             }

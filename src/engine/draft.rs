@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::action::Action;
-use super::compare::{IMPOSTOR, Known, before, compare, compare_nothing, holds_data, leaves, refuse_clash, stray_name};
+use super::compare::{IMPOSTOR, before, compare, compare_nothing, holds_data, leaves, refuse_clash, stray_name};
 use super::diff::Diff;
 use super::error::Result;
 use super::graph::{Graph, Node};
@@ -110,8 +110,7 @@ impl<'a, C: Cloud> Draft<'a, C> {
                 self.ids.insert(&node.key, seen.live.clone());
                 let known = [Some(&node.key), seen.key().as_ref()].map(|key| self.newest.get(key?).copied());
                 let newest = known.into_iter().flatten().max().unwrap_or(1);
-                let proven = if self.snapshot.proven.contains(seen.id()) { kind.info().proven } else { &[] };
-                compare(kind, self.graph, node, seen, &Known { ids: &self.ids, newest, proven })
+                compare(kind, self.graph, node, seen, newest, &self.ids)
             }
             Match::Clash(at) => refuse_clash(kind, node, &self.snapshot.seen[at], self.scope),
         }

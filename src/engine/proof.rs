@@ -3,7 +3,7 @@
 //! Some answers cost a call for each object: a task definition, the attributes of a target group. A kind that names such fields in
 //! [`Resource::PROVEN`] writes a [`digest`] of them into the tag [`TAG_DIGEST`] once they are as desired. A reading that may trust
 //! the cloud's index may then leave these fields out, and says so with [`UNREAD`]. Before a plan is made the digest is compared with
-//! that of what is desired: where both are the same, so are the fields, and they are not kept a second time. Everything else is read
+//! that of what is desired: where both are the same, so are the fields. Everything else is read
 //! ([`Plan::make_by_index`](super::Plan::make_by_index)).
 
 use std::collections::BTreeSet;
@@ -62,8 +62,7 @@ fn is_unread(seen: &Seen) -> bool {
 }
 
 impl Snapshot {
-    /// Notes which objects are as desired in the fields that were not read, and lack those. Returns the kinds of the objects that must
-    /// be read.
+    /// Fills in what was not read and is proven to be as desired. Returns the kinds of the objects that must be read.
     pub(super) fn prove<C: Cloud>(&mut self, registry: &Registry<C>, desired: &Graph) -> BTreeSet<String> {
         let mut unproven = BTreeSet::new();
         if !self.seen.iter().any(is_unread) {
@@ -73,12 +72,17 @@ impl Snapshot {
         for seen in self.seen.iter_mut().filter(|seen| is_unread(seen)) {
             let fields = registry.find(&seen.kind).map_or(&[][..], |kind| kind.info().proven);
             let wanted = seen.key().and_then(|key| ids.resolve(&desired.get(&key)?.desired).ok());
-            let proven = wanted.is_some_and(|wanted| tag(&seen.fields, TAG_DIGEST) == Some(&of(seen.id(), &wanted, fields)));
-            let (true, Some(known)) = (proven, Arc::make_mut(&mut seen.fields).as_object_mut()) else {
+            let proven = wanted.filter(|wanted| tag(&seen.fields, TAG_DIGEST) == Some(&of(seen.id(), wanted, fields)));
+            let (Some(wanted), Some(known)) = (proven, Arc::make_mut(&mut seen.fields).as_object_mut()) else {
                 unproven.insert(seen.kind.clone());
                 continue;
             };
-            known.retain(|field, _| !fields.contains(&field.as_str()));
+            for field in fields {
+                match wanted.get(field) {
+                    Some(value) => known.insert((*field).to_owned(), value.clone()),
+                    None => known.shift_remove(*field),
+                };
+            }
             if let Some(live) = Arc::make_mut(&mut seen.live).as_object_mut() {
                 live.shift_remove(UNREAD);
             }
@@ -122,6 +126,7 @@ mod tests {
     #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
     struct Note {
         text: String,
+        place: String,
         about: Vec<Ref<Note>>,
         more: BTreeMap<String, i64>,
         tags: BTreeMap<String, String>,
@@ -137,7 +142,7 @@ mod tests {
 
     impl Resource for Note {
         const KIND: &'static str = "desk.note";
-        const RULES: &'static [Rule] = &[Rule::set("about"), Rule::owned("tags")];
+        const RULES: &'static [Rule] = &[Rule::immutable("place"), Rule::set("about"), Rule::owned("tags")];
         const PROVEN: &'static [&'static str] = &["about", "more"];
         type Cloud = Desk;
         type Live = Live;
@@ -183,7 +188,8 @@ mod tests {
     }
 
     fn note(text: &str, about: Vec<Ref<Note>>, more: i64) -> Note {
-        Note { text: text.into(), about, more: BTreeMap::from([("b".into(), more), ("a".into(), 1)]), tags: BTreeMap::new() }
+        let more = BTreeMap::from([("b".into(), more), ("a".into(), 1)]);
+        Note { text: text.into(), place: "desk".into(), about, more, tags: BTreeMap::new() }
     }
 
     /// What is desired: the second note is about the first.
@@ -221,12 +227,6 @@ mod tests {
             let snapshot = Snapshot::read_by_index(&registry, &cx).await.unwrap();
             Plan::make_by_index(&registry, &cx, graph, snapshot).await.unwrap()
         });
-        for kept in plan.items.iter().filter(|item| item.action == Action::Keep) {
-            let (desired, before) = (kept.desired.as_ref().unwrap(), kept.before.as_ref().unwrap());
-            assert_eq!(before.fields["text"], desired["text"]);
-            let is_read = desk.read.lock().unwrap().iter().any(|id| before.live["id"] == **id);
-            assert_eq!(before.fields.get("more").is_some(), is_read, "what is proven is kept once");
-        }
         let mut actions: Vec<_> = plan.items.iter().map(|item| (item.key.name.clone(), item.action)).collect();
         actions.sort();
         (actions, std::mem::take(&mut *desk.read.lock().unwrap()), plan.hints)
@@ -257,6 +257,18 @@ mod tests {
         // What is not part of the digest is always read.
         let (found, read, _) = planned(&desk(|_| {}), &desired("one", 2));
         assert_eq!((found, read), (actions(Action::Update, Action::Keep), vec![FIRST.into()]));
+    }
+
+    /// What is proven is as it was: what it refers to can be about to become something else.
+    #[test]
+    fn what_refers_to_a_replaced_object_changes() {
+        let mut graph = Graph::default();
+        let moved = Note { place: "wall".into(), ..note("1", Vec::new(), 1) };
+        let first = graph.add("first", "notes", &moved).unwrap();
+        graph.add("second", "notes", &note("2", vec![first], 2)).unwrap();
+        graph.own(&Registry::default().with::<Note>(), &scope(), &BTreeMap::new()).unwrap();
+        let (found, ..) = planned(&desk(|_| {}), &graph);
+        assert_eq!(found, actions(Action::Replace, Action::Update));
     }
 
     #[test]

@@ -163,20 +163,13 @@ fn is_empty(value: &Value) -> bool {
 /// A `null` or absent field of `desired` is "don't care". References are compared by what they resolve to in
 /// `ids`; one that does not resolve yet is a change whose value becomes known later.
 pub fn diff(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> Diff {
-    diff_with_notes(rules, desired, observed, ids, &[]).0
+    diff_with_notes(rules, desired, observed, ids).0
 }
 
-/// Returns the same, and in words what the cloud changed by itself because it was allowed to: that is no difference. The fields in
-/// `proven` are as desired, and `observed` lacks them ([`super::proof`]).
-pub(super) fn diff_with_notes(
-    rules: &[Rule],
-    desired: &Value,
-    observed: &Value,
-    ids: &Ids,
-    proven: &[&str],
-) -> (Diff, Vec<String>) {
+/// Returns the same, and in words what the cloud changed by itself because it was allowed to: that is no difference.
+pub(super) fn diff_with_notes(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> (Diff, Vec<String>) {
     let mut notes = Vec::new();
-    let mut walk = Walk { rules, ids, proven, path: Vec::new(), changes: Vec::new() };
+    let mut walk = Walk { rules, ids, path: Vec::new(), changes: Vec::new() };
     walk.compare(desired, Some(observed));
     let mut changes = walk.changes;
     // What AWS lets grow by itself, up to a limit that is desired too, is as desired up to there.
@@ -220,7 +213,6 @@ pub fn same_major(one: &str, other: &str, length: usize) -> bool {
 struct Walk<'a> {
     rules: &'a [Rule],
     ids: &'a Ids,
-    proven: &'a [&'a str],
     path: Vec<String>,
     changes: Vec<Change>,
 }
@@ -292,9 +284,6 @@ impl Walk<'_> {
 
     fn compare_maps(&mut self, desired: &Map<String, Value>, observed: Option<&Map<String, Value>>, exact: bool) {
         for (key, value) in desired {
-            if self.path.is_empty() && self.proven.contains(&key.as_str()) {
-                continue;
-            }
             self.path.push(key.clone());
             match observed.and_then(|o| o.get(key)) {
                 // A new entry of a map is one change, not one for every field of it.

@@ -161,7 +161,7 @@ fn what_the_cloud_was_let_do_is_no_difference() {
     let seen = |engine: &str, automatic: Value, desired: &str, observed: &str| {
         let wanted = json!({"engine": engine, "version": desired, "automatic": automatic});
         let is = json!({"engine": engine, "version": observed, "automatic": true});
-        diff_with_notes(rules, &wanted, &is, &Ids::default(), &[])
+        diff_with_notes(rules, &wanted, &is, &Ids::default())
     };
     let (changes, notes) = seen("postgres", true.into(), "16.4", "16.6");
     assert!(changes.is_empty());
