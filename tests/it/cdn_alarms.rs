@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::proxy::{CBOR, Fault};
 use crate::support::run::EVERYTHING;
 use crate::support::subject::{APPLY, Subject, edit, run_and_kill_when};
 
@@ -117,4 +118,38 @@ fn topics_of_others_are_notified_in_their_region() {
     s.write("us-east-1:123456789012:ops", "eu-central-1:123456789012:ops");
     let wrong = s.place.stack(&["validate", "s.yaml"]).exits(65);
     assert!(wrong.words().contains("the topic is in `eu-central-1`"), "{}", wrong.stderr);
+}
+
+/// Denies lists in us-east-1, as an organization does that restricts regions: each service in its words.
+fn restrict(s: &Subject) {
+    const XML: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>AuthorizationError</Code><Message>explicit deny</Message></Error></ErrorResponse>";
+    let json = r#"{"__type": "AccessDeniedException", "message": "explicit deny"}"#;
+    s.proxy.on_call(move |call| match call.name().as_str() {
+        _ if call.region != "us-east-1" => Fault::Pass,
+        "sns:ListTopics" => Fault::Answer(403, "text/xml".into(), XML.into()),
+        "acm:ListCertificates" | "logs:DescribeLogGroups" => Fault::Answer(400, "application/x-amz-json-1.1".into(), json.into()),
+        name if name.ends_with(":DescribeAlarms") => Fault::Answer(403, CBOR.into(), json.into()),
+        _ => Fault::Pass,
+    });
+}
+
+#[test]
+fn a_denial_there_hinders_no_other_stack() {
+    let s = Subject::new(&FILE.replace("cdn: { static: { paths: [\"/*\"] } }\n", ""));
+    restrict(&s);
+    s.apply();
+    s.place.stack(&["plan", "s.yaml", "--detailed-exitcode", "--exact"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
+    assert_eq!(seen(&s)["eu-west-1"]["topics"], json!({}));
+    s.proxy.pass();
+
+    // What is there is not forgotten.
+    let s = Subject::new(FILE);
+    s.apply();
+    restrict(&s);
+    let denied = s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]);
+    assert!(denied.code != Some(0) && denied.stderr.contains("explicit deny"), "{}", denied.stderr);
+    assert_eq!(seen(&s)["us-east-1"], there(5.0));
+    s.proxy.pass();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
 use crate::aws::finding::{Certainty, Finding, fields, is_new, listed, physical, referred};
+use crate::aws::ownership::global::region_of;
 use crate::aws::wing::Check;
 use crate::aws::{Cx, acm};
 use crate::engine::{Class, Item, Key, Plan, Result};
@@ -93,7 +94,7 @@ fn uncovered(by: &Key, which: &str, domains: &[&str], names: &[&str]) -> Option<
 
 async fn one(cx: &Cx, arn: String, uses: Vec<Use<'_>>) -> Result<Vec<Finding>> {
     const OP: &str = "acm:DescribeCertificate";
-    let region = arn.split(':').nth(3).unwrap_or_default().to_owned();
+    let region = region_of(&arn).to_owned();
     let (right, wrong): (Vec<_>, Vec<_>) = uses.into_iter().partition(|used| used.region == region);
     let mut found: Vec<Finding> = wrong
         .iter()

@@ -17,10 +17,9 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::aws::Cx;
 use crate::aws::call::answers::{answered, present};
-use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
-use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::{TAG_REGION, Tags, from_pairs};
+use crate::aws::ownership::{global, tag_index};
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
 
@@ -45,23 +44,13 @@ struct Seen {
     tags: Tags,
 }
 
-/// Returns the regions in which the stack's certificates can be: the stack's own, and that in which CloudFront looks for them.
-fn regions(cx: &Cx) -> Vec<&str> {
-    let mut out = vec![cx.scope.region.as_str()];
-    // CloudFront serves China and GovCloud differently or not at all.
-    if cx.scope.partition == "aws" && cx.scope.region != CLOUDFRONT_REGION {
-        out.push(CLOUDFRONT_REGION);
-    }
-    out
-}
-
 fn client<'a>(cx: &'a Cx, region: &str) -> &'a Client {
     if region == cx.scope.region { &cx.cloud.acm } else { &cx.cloud.acm_global }
 }
 
 /// Returns the client for the region that the ARN names.
 fn client_of<'a>(cx: &'a Cx, arn: &str) -> &'a Client {
-    client(cx, arn.split(':').nth(3).unwrap_or_default())
+    client(cx, global::region_of(arn))
 }
 
 /// Checks whether ACM issued the certificate, as opposed to an imported one.
@@ -93,7 +82,8 @@ async fn candidates(cx: &Cx, region: &str) -> Result<Vec<(String, Option<Tags>)>
         let ours = known.iter().filter(|(arn, _)| arn.split(':').nth(2) == Some("acm"));
         return Ok(ours.map(|(arn, tags)| (arn.clone(), Some(tags.clone()))).collect());
     }
-    Ok(listed(client(cx, region)).await?.into_iter().filter_map(|c| Some((c.certificate_arn?, None))).collect())
+    let listed = tag_index::unless_denied(cx, region, "acm", listed(client(cx, region)).await).await?;
+    Ok(listed.into_iter().filter_map(|c| Some((c.certificate_arn?, None))).collect())
 }
 
 async fn tags_of(client: &Client, arn: &str) -> Result<Tags> {
@@ -113,7 +103,7 @@ async fn describe(cx: &Cx, arn: &str) -> Result<CertificateDetail> {
 async fn certificates(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
     let ask = async {
         let mut out = Vec::new();
-        for region in regions(cx) {
+        for region in global::regions(&cx.scope) {
             let client = client(cx, region);
             let asked = candidates(cx, region).await?.into_iter().map(|(arn, known)| async move {
                 let tags = match known {

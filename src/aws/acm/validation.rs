@@ -2,8 +2,9 @@ use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecord, 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Certificate, Proof, TAG_ZONE, bare, certificates, client, describe, is_alive, listed, proofs, regions, tags_of};
+use super::{Certificate, Proof, TAG_ZONE, bare, certificates, client, describe, is_alive, listed, proofs, tags_of};
 use crate::aws::call::arguments::ids;
+use crate::aws::ownership::global;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::route53::errors::failed;
 use crate::aws::spelling::{How, Spelling};
@@ -137,7 +138,7 @@ impl Validation {
 /// Checks whether a certificate that is not the stack's, in any of the regions where the stack's can be, is proven by the same
 /// record.
 async fn is_shared(cx: &Cx, domain: &str) -> Result<bool> {
-    for region in regions(cx) {
+    for region in global::regions(&cx.scope) {
         let client = client(cx, region);
         for other in listed(client).await? {
             let names = other.subject_alternative_name_summaries().iter().chain(&other.domain_name);

@@ -73,7 +73,8 @@ async fn there(cx: &Cx, region: &str) -> Result<Alarms> {
         return Ok(Alarms { metrics, composites: Vec::new(), tags: index.as_ref().clone() });
     }
     let prefix = global::prefix_in(&cx.scope, region);
-    let mut found = described(describe().alarm_name_prefix(&prefix)).await?;
+    let answer = described(describe().alarm_name_prefix(&prefix)).await;
+    let mut found = tag_index::unless_denied(cx, region, tag_index::ALARMS, answer).await?;
     found.metrics.retain(|alarm| alarm.alarm_name().is_some_and(|name| names::begins(&prefix, name, NAME)));
     Ok(found)
 }

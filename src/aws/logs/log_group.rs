@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::call::answers::present;
-use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::kms::Key;
 use crate::aws::logs::errors::failed;
+use crate::aws::ownership::global::{region_of, regions};
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TAG_REGION, TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
@@ -72,7 +72,7 @@ fn client<'a>(cx: &'a Cx, region: &str) -> &'a Client {
 
 /// Returns the region of an ARN, and its client.
 fn of_arn<'a>(cx: &'a Cx, arn: &'a str) -> (&'a str, &'a Client) {
-    let region = arn.split(':').nth(3).unwrap_or_default();
+    let region = region_of(arn);
     (region, client(cx, region))
 }
 
@@ -157,19 +157,13 @@ pub(super) async fn of_waf(cx: &Cx, region: &str) -> Result<Vec<sdk::LogGroup>> 
     {
         return Ok(Vec::new());
     }
-    let mut found = named(cx, region, &prefix).await?;
+    let answer = named(cx, region, &prefix).await;
+    let mut found = tag_index::unless_denied(cx, region, "logs", answer).await?;
     // Below it are those of other regions.
     found.retain(|group| {
         group.log_group_name().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| !rest.contains('/'))
     });
     Ok(found)
-}
-
-/// Returns the regions in which WAF can write to log groups of the stack.
-fn waf_regions(scope: &Scope) -> Vec<&str> {
-    let mut out = vec![scope.region.as_str()];
-    out.extend(Some(CLOUDFRONT_REGION).filter(|region| scope.partition == "aws" && *region != scope.region));
-    out
 }
 
 pub(super) async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
@@ -239,7 +233,7 @@ impl Resource for LogGroup {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
+        let of_waf = try_join_all(regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
         let (own, by_aws, of_waf) = futures::try_join!(own(cx), by_aws(cx), of_waf)?;
         let groups = own.iter().cloned().chain(by_aws).chain(of_waf.into_iter().flatten());
         let groups = groups.filter_map(|g| {
@@ -275,7 +269,7 @@ impl Resource for LogGroup {
         let (prefix, of_waf) = (prefix(&cx.scope), waf_prefix(&cx.scope, region));
         let by_aws = is_by_aws(&cx.scope, &self.name) || is_of_renamed(&cx.scope, &self.name);
         let is_found = region == cx.scope.region && (self.name.starts_with(&prefix) || by_aws);
-        if !waf_regions(&cx.scope).contains(&region) {
+        if !regions(&cx.scope).contains(&region) {
             return Err(Error::new(Class::Invalid, format!("the log group `{}` cannot be in `{region}`", self.name)));
         }
         if !is_found && !self.name.strip_prefix(&of_waf).is_some_and(|rest| !rest.is_empty() && !rest.contains('/')) {

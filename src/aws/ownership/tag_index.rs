@@ -29,7 +29,7 @@ pub type Index = BTreeMap<String, Tags>;
 const PAGE: i32 = 100;
 /// What the index is asked about apart where there is much: an environment has several alarms for everything else, and nothing else waits
 /// for them.
-const ALARMS: &str = "cloudwatch:alarm";
+pub const ALARMS: &str = "cloudwatch:alarm";
 
 /// Returns what the index of the stack's region knows of the stack's objects; `None` when this reading may not use it, or
 /// permission is missing. `service`, by `stack`'s name of it, relies on the answer.
@@ -112,6 +112,20 @@ pub async fn global_alarms(cx: &Cx, service: &'static str) -> Option<Arc<Index>>
     let found = cx.reads.once("tags.global_alarms", asked).await.ok()?;
     cx.reads.trusted_index(service);
     Some(found)
+}
+
+/// Returns an answer about us-east-1, or nothing where it is a denial, to a stack of another region: organizations restrict regions, and most
+/// stacks have nothing there. If the index knows of objects of that type, the denial stays an error, as they would be forgotten.
+pub async fn unless_denied<T: Default>(cx: &Cx, region: &str, resource_type: &str, answer: Result<T>) -> Result<T> {
+    let denied = match answer {
+        Err(e) if e.class == Class::Denied && region != cx.scope.region => e,
+        other => return other,
+    };
+    let of_region = TagFilter::builder().key(TAG_REGION).values(&cx.scope.region).build();
+    match ask(cx, &cx.cloud.tagging_global, vec![resource_type.to_owned()], Some(of_region)).await {
+        Ok(known) if !known.is_empty() => Err(denied),
+        _ => Ok(T::default()),
+    }
 }
 
 /// An environment of a stack, as the index knows it.

@@ -96,7 +96,8 @@ async fn candidates(cx: &Cx, region: &str) -> Result<BTreeSet<String>> {
     };
     if index.is_none() {
         let pages = client_in(cx, region).list_topics().into_paginator().items().send();
-        let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("sns:ListTopics"))?;
+        let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("sns:ListTopics"));
+        let listed = tag_index::unless_denied(cx, region, "sns", listed).await?;
         let prefix = global::prefix_in(&cx.scope, region);
         let ours = |arn: &String| names::begins(&prefix, name_in(arn), NAME);
         found.extend(listed.into_iter().filter_map(|topic| topic.topic_arn).filter(ours));
