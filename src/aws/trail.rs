@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::failed;
+use crate::aws::ownership::global::region_of;
 use crate::engine::item::NOTICED;
 use crate::engine::{Action, Class, Item, Key, Plan, Result};
 
@@ -68,7 +69,7 @@ fn concerns(item: &Item) -> bool {
 /// Checks whether the events of an object are in us-east-1: it is there itself, or it is of IAM or CloudFront, which have no regions.
 fn is_global(item: &Item) -> bool {
     let arn = item.before.as_ref().and_then(|before| before.live.get("arn")?.as_str());
-    let is_there = arn.is_some_and(|arn| arn.split(':').nth(3) == Some(CLOUDFRONT_REGION));
+    let is_there = arn.is_some_and(|arn| region_of(arn) == CLOUDFRONT_REGION);
     is_there || matches!(item.key.kind.split('.').next(), Some("iam" | "cloudfront"))
 }
 

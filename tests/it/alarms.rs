@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::proxy::Call;
+use crate::support::stacks::DATABASE;
 use crate::support::subject::{APPLY, DESTROY, Subject, edit, run_and_kill_when};
 
 const FILE: &str = r#"
@@ -210,15 +211,6 @@ fn what_is_no_alarm_is_found_in_the_file() {
     let wrong = s.place.stack(&["plan", "s.yaml"]).exits(65);
     assert!(wrong.stderr.contains("did you mean `services.worker`?"), "{}", wrong.stderr);
 }
-
-const DATABASE: &str = r#"
-stack: shop
-region: us-east-1
-network: { zones: 2, nat: none }
-alarms: { email: [ops@example.com] }
-databases:
-  main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, deletion_protection: false }
-"#;
 
 /// What another client sees of what RDS reports to whom.
 const REPORTS: &str = r#"

@@ -2,16 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::stacks::DATABASE;
 use crate::support::subject::{DESTROY, Subject, edit};
-
-const DATABASE: &str = r#"
-stack: shop
-region: us-east-1
-network: { zones: 2, nat: none }
-alarms: { email: [ops@example.com] }
-databases:
-  main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, deletion_protection: false }
-"#;
 
 /// AWS Health announces something about two services: what the topic gets. Only AWS sends such events; the local AWS accepts them from anyone.
 const HEALTH: &str = r#"

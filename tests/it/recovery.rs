@@ -200,7 +200,7 @@ fn check_measures_what_can_be_known() {
     assert!(said(&fresh).contains("usually takes about"), "{}", fresh.stdout);
     assert!(said(&fresh).contains("missing there: the objects of `resources.s3.bucket.uploads`"), "{}", fresh.stdout);
 
-    assert_eq!(s.protection(), [("recovery main-eu-central-1".to_owned(), "in eu-central-1".to_owned())]);
+    assert_eq!(s.protection(), [("recovery main".to_owned(), "in eu-central-1".to_owned())]);
 
     late(&s, AWAY, "2026-11-27T10:00:00Z");
     // Nothing is asked of the region that may be gone.

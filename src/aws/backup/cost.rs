@@ -1,7 +1,8 @@
 //! What backups are billed for: those of RDS as backup storage of RDS (<https://aws.amazon.com/backup/pricing/>).
 
-use super::{BackupPlan, RestoreTestingPlan, Selection, Vault, region_of};
+use super::{BackupPlan, RestoreTestingPlan, Selection, Vault};
 use crate::aws::billed::{Object, Whole};
+use crate::aws::ownership::global::region_of;
 use crate::aws::rds::Instance;
 use crate::engine::Ref;
 use crate::engine::token::{self, Token};

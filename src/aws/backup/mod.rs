@@ -24,6 +24,7 @@ use std::collections::HashMap;
 
 use crate::aws::backup::errors::failed;
 use crate::aws::call::answers::present;
+use crate::aws::ownership::global::region_of;
 use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
@@ -56,11 +57,6 @@ pub(super) static WING: Wing = Wing {
 
 /// What AWS Backup trusts a role to.
 const PRINCIPAL: &str = "backup.amazonaws.com";
-
-/// Returns the region in an ARN.
-fn region_of(arn: &str) -> &str {
-    arn.split(':').nth(3).unwrap_or_default()
-}
 
 fn to_sdk(tags: &Tags) -> HashMap<String, String> {
     tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect()

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use aws_sdk_backup::types::{BackupRule, CopyAction};
 use futures::future::try_join_all;
 
-use super::{region_of, tags_of};
+use super::tags_of;
 use crate::aws::Cx;
 use crate::aws::backup::errors::failed;
 use crate::aws::call::answers::present;
+use crate::aws::ownership::global::region_of;
 use crate::aws::ownership::tags::Tags;
 use crate::aws::ownership::{names, tag_index};
 use crate::engine::{Claim, Error, Result};

@@ -7,9 +7,9 @@ use aws_sdk_backup::types::{RecoveryPointByBackupVault as Point, RecoveryPointSt
 use futures::future::try_join_all;
 
 use super::errors::failed;
-use super::region_of;
 use crate::aws::Cx;
 use crate::aws::call::answers::{or_gone, present};
+use crate::aws::ownership::global::region_of;
 use crate::engine::{Class, Error, Result};
 
 /// How many are deleted by one step.

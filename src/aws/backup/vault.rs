@@ -7,12 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{PRINCIPAL, plans, points, read_tags, region_of, retag, tags_of, to_sdk};
+use super::{PRINCIPAL, plans, points, read_tags, retag, tags_of, to_sdk};
 use crate::aws::backup::errors::failed;
 use crate::aws::call::answers::{or_later, present};
 use crate::aws::call::error::incomplete;
 use crate::aws::iam::{self, Role};
 use crate::aws::kms::Key;
+use crate::aws::ownership::global::region_of;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};

@@ -5,6 +5,7 @@ use super::{BackupReplication, EventSubscription, Instance, SubnetGroup, begin, 
 use crate::aws::Cx;
 use crate::aws::ec2::placement;
 use crate::aws::finding::{Finding, is_made, is_new, loses_subnets, of_kind};
+use crate::aws::ownership::global::region_of;
 use crate::aws::quotas::{Change, HERE, Quota, over, untold};
 use crate::aws::rds::errors::failed;
 use crate::aws::wing::Check;
@@ -60,7 +61,7 @@ fn followed(cx: &Cx, plan: &Plan) -> Vec<Finding> {
     let gone = of_kind(plan, Instance::KIND).filter(|item| matches!(item.action, Action::Delete | Action::Replace));
     let told = gone.filter_map(|item| {
         let follower = item.before.as_ref()?.live.get("followers")?.get(0)?.as_str()?;
-        let region = follower.split(':').nth(3).unwrap_or_default();
+        let region = region_of(follower);
         let (stack, env) = (&cx.scope.stack, &cx.scope.env);
         let message = format!("`{follower}` follows it, and would follow nothing any more");
         let help = format!(

@@ -75,11 +75,6 @@ pub(super) static WING: Wing = Wing {
 /// The maximum length of the names of instances. Those of the groups may be longer, but have the same limit here.
 pub const NAME: usize = 63;
 
-/// Returns the region in an ARN.
-fn region_in(arn: &str) -> &str {
-    arn.split(':').nth(3).unwrap_or_default()
-}
-
 /// What the names of the databases begin with that AWS Backup creates to test whether a backup can be restored: no test can choose another
 /// one (<https://docs.aws.amazon.com/aws-backup/latest/devguide/restore-testing-inferred-metadata.html>).
 const TESTED: &str = "awsbackup-restore-test";

@@ -6,10 +6,11 @@ use aws_sdk_rds::types::{DbInstance, DbInstanceAutomatedBackup};
 use aws_smithy_types::DateTime;
 use serde::Serialize;
 
+use super::NAME;
 use super::window::shown;
-use super::{NAME, region_in};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::ownership::global::region_of;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
 use crate::engine::Result;
@@ -101,7 +102,7 @@ pub async fn of_stack(cx: &Cx, home: &str, databases: &[&str]) -> Result<Vec<Cop
 /// # Errors
 /// When RDS cannot be asked.
 pub async fn latest(cx: &Cx, arn: &str) -> Result<Option<i64>> {
-    let backup = look(cx, region_in(arn), arn).await?;
+    let backup = look(cx, region_of(arn), arn).await?;
     let window = backup.as_ref().and_then(|backup| backup.restore_window());
     Ok(window.and_then(|window| window.latest_time()).map(DateTime::secs))
 }

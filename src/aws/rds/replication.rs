@@ -11,10 +11,11 @@ use super::instance::Instance;
 use super::named::AWS_KEY;
 use super::replicated::{all, is_replicating, look};
 use super::window::shown;
-use super::{NAME, from_sdk, instance, instances, region_in, to_sdk};
+use super::{NAME, from_sdk, instance, instances, to_sdk};
 use crate::aws::call::error::incomplete;
 use crate::aws::finding::{Finding, field};
 use crate::aws::kms;
+use crate::aws::ownership::global::region_of;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::ownership::tags::TagEdit;
@@ -66,7 +67,7 @@ pub struct Live {
 
 impl Live {
     fn region(&self) -> &str {
-        region_in(&self.arn)
+        region_of(&self.arn)
     }
 }
 
@@ -94,7 +95,7 @@ fn observed(cx: &Cx, source: &DbInstance, backup: &DbInstanceAutomatedBackup) ->
     let tags = from_sdk(backup.tag_list());
     let fields = BackupReplication {
         source: Ref::physical(source.db_instance_identifier.clone()?),
-        region: region_in(&arn).to_owned(),
+        region: region_of(&arn).to_owned(),
         days: backup.backup_retention_period.unwrap_or_default(),
         kms_key: backup.kms_key_id.clone(),
         tags,
@@ -188,7 +189,7 @@ impl Resource for BackupReplication {
         let told = sources.iter().filter(is_own).flat_map(|source| told(source).map(move |arn| (source, arn)));
         let found = try_join_all(told.map(|(source, arn)| async move {
             // A region that does not answer keeps nothing of this one from being managed.
-            let backup = match tokio::time::timeout(ANSWER, look(cx, region_in(arn), arn)).await {
+            let backup = match tokio::time::timeout(ANSWER, look(cx, region_of(arn), arn)).await {
                 Ok(Err(error)) if error.class == Class::Unreachable => None,
                 Ok(found) => found?.filter(is_replicating),
                 Err(_) => None,

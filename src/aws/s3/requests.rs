@@ -94,11 +94,12 @@ impl Place {
     }
 }
 
-/// Returns the days from one time to another, both in milliseconds since 1970, and the one after: a file can be of the day before.
-fn days(from: i64, to: i64) -> Vec<Date> {
+/// Returns the days from one time to another, and the one after if it is not after `today`: a file can be of the day before. Times are in
+/// milliseconds since 1970.
+fn days(from: i64, to: i64, today: Date) -> Vec<Date> {
     let date = |at: i64| Timestamp::from_millisecond(at).map(|at| at.to_zoned(TimeZone::UTC).date());
     let (Ok(first), Ok(last)) = (date(from), date(to)) else { return Vec::new() };
-    let end = last.checked_add(1.day()).unwrap_or(last);
+    let end = last.checked_add(1.day()).unwrap_or(last).min(today);
     first.series(1.day()).take_while(|day| *day <= end).collect()
 }
 
@@ -108,7 +109,8 @@ fn days(from: i64, to: i64) -> Vec<Date> {
 /// When S3 cannot be asked, or refuses.
 pub async fn files(cx: &Cx, place: &Place, from: i64, to: i64) -> Result<BTreeMap<String, Vec<String>>> {
     let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for day in days(from, to) {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    for day in days(from, to, today) {
         for (key, listed) in objects::list(cx, &place.bucket, &place.day(cx, day)).await? {
             // A file is written after the requests in it were answered.
             if listed.written.saturating_mul(1000).saturating_add(999) >= from {
@@ -175,10 +177,11 @@ mod tests {
 
     #[test]
     fn the_day_after_is_looked_at_too() {
-        let day = 86_400_000;
-        let of = |from, to| days(from, to).iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(of(0, 1), ["1970-01-01", "1970-01-02"]);
-        assert_eq!(of(day - 1, day), ["1970-01-01", "1970-01-02", "1970-01-03"]);
+        let (day, far) = (86_400_000, Date::constant(2000, 1, 1));
+        let of = |from, to, today| days(from, to, today).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(of(0, 1, far), ["1970-01-01", "1970-01-02"]);
+        assert_eq!(of(day - 1, day, far), ["1970-01-01", "1970-01-02", "1970-01-03"]);
+        assert_eq!(of(day - 1, day, Date::constant(1970, 1, 2)), ["1970-01-01", "1970-01-02"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Found, ORIGIN, TOPIC, publish, subscribe};
 use crate::aws::Tags;
+use crate::aws::ownership::global::region_of;
 use crate::aws::sns::Topic;
 use crate::blueprint::policies;
 use crate::config::alarms::Alarms;
@@ -37,7 +38,7 @@ pub(super) fn topic(graph: &mut Graph, section: &Alarms, region: &str, scope: &S
 pub(super) fn of_region<'a>(topics: &'a [String], region: &str, scope: &Scope) -> impl Iterator<Item = String> + 'a {
     let (region, is_home) = (region.to_owned(), region == scope.region);
     let is_in = move |topic: &&String| match topic.starts_with("arn:") {
-        true => topic.split(':').nth(3) == Some(region.as_str()),
+        true => region_of(topic) == region,
         false => is_home,
     };
     topics.iter().filter(is_in).cloned()

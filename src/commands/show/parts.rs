@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::aws::Cx;
 use crate::aws::backup::{self, Held, RestoreTestingPlan, Test, Vault};
 use crate::aws::budgets::{self, Budget, Spending};
+use crate::aws::ownership::global::region_of;
 use crate::aws::rds::{BackupReplication, replicated};
 use crate::aws::s3::{Bucket, archived};
 use crate::aws::wafv2::WebAcl;
@@ -55,8 +56,9 @@ async fn one(cx: &Cx, seen: &Seen) -> Option<(usize, Part)> {
         Vault::KIND => (1, named("backup", &name), backup::held(cx, live("arn")).await.map(vault)),
         RestoreTestingPlan::KIND => (2, "restore test".to_owned(), backup::last_test(cx, live("arn")).await.map(test)),
         BackupReplication::KIND => {
-            let region = live("arn").split(':').nth(3).unwrap_or_default().to_owned();
-            (3, format!("recovery {name}"), replicated::latest(cx, live("arn")).await.map(|latest| copy(&region, latest)))
+            let region = region_of(live("arn"));
+            let of = name.strip_suffix(&format!("-{region}")).unwrap_or(&name);
+            (3, format!("recovery {of}"), replicated::latest(cx, live("arn")).await.map(|latest| copy(region, latest)))
         }
         Bucket::KIND if name == "archive" => (4, name, archived::exports(cx, live("name")).await.map(exports)),
         Budget::KIND => (5, named("budget", &name), budgets::spending(cx, &name).await.map(budget)),
@@ -98,7 +100,8 @@ fn test(last: Option<Test>) -> Read {
 }
 
 fn copy(region: &str, latest: Option<i64>) -> Read {
-    let details = latest.map_or_else(|| "no backup is complete there yet".into(), |latest| format!("reaches to {}", ago(latest)));
+    let details =
+        latest.map_or_else(|| "no backup is complete there yet".into(), |latest| format!("restorable up to {}", ago(latest)));
     (format!("in {region}"), details)
 }
 
@@ -163,7 +166,7 @@ mod tests {
         let held = vault(Held { count: 2, newest: Some(minutes_ago(5)) });
         assert_eq!((held.0.as_str(), held.1.as_str()), ("2 recovery points", "newest 5m ago"));
         assert_eq!(vault(Held { count: 1, newest: None }).1, "none is complete yet");
-        assert_eq!(copy("eu-west-1", Some(minutes_ago(7))), ("in eu-west-1".into(), "reaches to 7m ago".into()));
+        assert_eq!(copy("eu-west-1", Some(minutes_ago(7))), ("in eu-west-1".into(), "restorable up to 7m ago".into()));
         assert_eq!(exports((3, Some(minutes_ago(180)))).1, "newest 3h ago");
     }
 

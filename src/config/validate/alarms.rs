@@ -4,11 +4,10 @@ use super::super::alarms::Alarms;
 use super::super::diagnostic::Diagnostic;
 use super::super::values::arn;
 use super::Checks;
+use super::cdn::REGION as CLOUDFRONT;
 use crate::suggest;
 
 const DAY: f64 = 86_400.0;
-/// Where alarms on what CloudFront reports are, and on its certificate.
-const CLOUDFRONT: &str = "us-east-1";
 
 /// Checks that topics are where alarms can reach them, and warns of alarms in us-east-1 without one there.
 fn topics(checks: &mut Checks<'_>, alarms: &Alarms) {

@@ -9,7 +9,7 @@ use crate::suggest;
 use crate::values::arn;
 
 /// The region of CloudFront's certificates.
-const REGION: &str = "us-east-1";
+pub(super) const REGION: &str = "us-east-1";
 /// The maximum number of cache behaviours by AWS's quota, beside the default.
 const PATHS: usize = limits::CACHE_BEHAVIORS.most;
 /// The maximum length of the path of one.

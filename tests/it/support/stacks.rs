@@ -89,3 +89,13 @@ pub fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
     }
     out
 }
+
+/// A database whose alarms notify someone.
+pub const DATABASE: &str = r#"
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+alarms: { email: [ops@example.com] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, deletion_protection: false }
+"#;
