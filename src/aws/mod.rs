@@ -66,7 +66,7 @@ pub mod trail;
 pub mod wafv2;
 pub mod wing;
 
-pub use call::clients::{Clients, Options, Role};
+pub use call::clients::{Clients, Options, Role, Wants};
 pub use ownership::tags::Tags;
 pub use registry::{kind, registry};
 

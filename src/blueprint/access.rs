@@ -13,11 +13,11 @@ use super::facts::Facts;
 use super::policies::{policy, statement};
 use super::services::SESSIONS;
 use crate::aws::Tags;
-use crate::aws::iam::{Group, User, user_object};
+use crate::aws::iam::{Group, PasswordPolicy, User, user_object};
 use crate::aws::logs::LogGroup;
 use crate::aws::ownership::names;
 use crate::config::Stack;
-use crate::config::access::{Mfa, Permission, Rights, managed_arn};
+use crate::config::access::{self, Mfa, Permission, Rights, managed_arn};
 use crate::config::limits::{GROUP_INLINE, Limit};
 use crate::engine::token;
 use crate::engine::token::Token;
@@ -327,6 +327,17 @@ pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
     groups.map(|node| one(&node.origin)).collect()
 }
 
+/// Returns the account's password policy. Who must have a stronger password must be able to choose one.
+fn password_policy(section: &access::PasswordPolicy) -> PasswordPolicy {
+    PasswordPolicy {
+        min_length: Some(section.min_length),
+        contains: section.contains.iter().map(|sort| sort.as_str().to_owned()).collect(),
+        remember: Some(section.remember),
+        max_age_days: section.max_age.map(|age| i32::try_from(age.as_secs() / 86_400).unwrap_or(i32::MAX)),
+        users_may_change: Some(true),
+    }
+}
+
 pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(), Error> {
     let mut groups: BTreeMap<&str, Ref<Group>> = BTreeMap::new();
     let families = families(facts.scope, graph, |name| stack.first_name(name));
@@ -356,6 +367,9 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
             tags: Tags::new(),
         };
         graph.add(user_object(name), &format!("access.users.{name}"), &user)?;
+    }
+    if let Some(section) = &stack.access.password_policy {
+        graph.add("account", "access.password_policy", &password_policy(section))?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             account: Some(&scope.account),
             said_by: "the saved plan",
             history_bucket: saved.plan.kept_in.as_deref(),
-            identity_center: saved::identity_center(&saved.plan),
+            wants: saved::wants(&saved.plan),
         };
         let session = Session::open(&target, &aws, color).await?;
         let pricing = saved::of_source(saved.source.as_ref(), &scope.env).limited(max_monthly);

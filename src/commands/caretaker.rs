@@ -12,6 +12,7 @@ use super::run::Run;
 use super::session::{self, HISTORY_BUCKET, Session};
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
+use crate::aws::Wants;
 use crate::aws::runs::store;
 use crate::aws::{lambda, registry};
 use crate::engine::tags::{TAG_AWAKE, TAG_EXPIRES, TAG_PAUSED, TAG_STACK};
@@ -289,7 +290,7 @@ pub async fn install(aws: &Aws, program: Option<PathBuf>, yes: bool, color: Colo
         account: None,
         said_by: "",
         history_bucket: None,
-        identity_center: None,
+        wants: Wants::default(),
     };
     let session = Session::open(&target, aws, color).await?;
     let digest = lambda::digest(CODE, Some(Path::new(&program.path)))?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::arguments::Aws;
 use super::session::{self, Session, Target};
 use super::stop::{Exit, Result};
+use crate::aws::Wants;
 use crate::aws::ownership::tag_index::{self, Environment};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
@@ -89,7 +90,7 @@ struct LastRun {
 pub async fn connect(aws: &Aws, color: Color) -> Result<Session> {
     let region = session::region(aws)?;
     let target =
-        Target { stack: "", env: "", region: &region, account: None, said_by: "", history_bucket: None, identity_center: None };
+        Target { stack: "", env: "", region: &region, account: None, said_by: "", history_bucket: None, wants: Wants::default() };
     Session::open(&target, aws, color).await
 }
 

@@ -8,10 +8,11 @@ use super::price::Pricing;
 use super::session;
 use super::stack_file;
 use super::stop::{Exit, Result, Stop};
-use crate::aws;
+use crate::aws::iam::PasswordPolicy;
+use crate::aws::{self, Wants};
 use crate::config::environment;
-use crate::engine::Plan;
 use crate::engine::saved::{self, Saved};
+use crate::engine::{Plan, Resource};
 use crate::ui::{self, Color, Terminal};
 
 /// Writes a plan with its digest: as a whole or not at all, and readable for its owner only, as it says everything about the
@@ -21,8 +22,16 @@ pub fn write(path: &Path, saved: &Saved) -> Result<()> {
         .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
 }
 
+/// Returns what a plan has that is read only for those who have it.
+pub fn wants(plan: &Plan) -> Wants {
+    Wants {
+        identity_center: identity_center(plan).map(str::to_owned),
+        password_policy: plan.items.iter().any(|item| item.key.kind == PasswordPolicy::KIND),
+    }
+}
+
 /// Returns the region of IAM Identity Center, when the plan has anything in it.
-pub fn identity_center(plan: &Plan) -> Option<&str> {
+fn identity_center(plan: &Plan) -> Option<&str> {
     let mut there = plan.items.iter().filter(|item| item.key.kind.starts_with("sso.")).peekable();
     there.peek()?;
     there

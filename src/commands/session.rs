@@ -20,9 +20,9 @@ use crate::aws::rds::Instance;
 use crate::aws::runs::doubt;
 use crate::aws::runs::history;
 use crate::aws::runs::store::Store;
-use crate::aws::{self, Clients};
+use crate::aws::{self, Clients, Wants};
 use crate::blueprint::{self, Expiry, Facts};
-use crate::config::{self, Loaded};
+use crate::config::{self, Loaded, Stack};
 use crate::engine::{self, Cx, Error, Graph, Key, Pause, Plan, Registry, Resource, Scope, Seen, Snapshot};
 use crate::ui::{self, Terminal};
 use crate::{local, ui::Color};
@@ -51,8 +51,16 @@ pub struct Target<'a> {
     pub said_by: &'static str,
     /// The bucket that keeps leases and history, if one was chosen.
     pub history_bucket: Option<&'a str>,
-    /// The region of IAM Identity Center, if the stack has anything in it.
-    pub identity_center: Option<&'a str>,
+    /// What is read only for those who have it.
+    pub wants: Wants,
+}
+
+/// Returns what a stack has that is read only for those who have it.
+fn wants(stack: &Stack, region: Option<&str>) -> Wants {
+    Wants {
+        identity_center: stack.identity_center(region.unwrap_or(&stack.region)).map(str::to_owned),
+        password_policy: stack.wants_password_policy(),
+    }
 }
 
 /// A connection to AWS for one stack.
@@ -86,7 +94,7 @@ impl Session {
             credentials: None,
             role: way.role.clone(),
             history_bucket: history_bucket(target)?,
-            identity_center: target.identity_center.map(str::to_owned),
+            wants: target.wants.clone(),
         };
         if way.local {
             let say = steps(terminal);
@@ -144,7 +152,7 @@ impl Session {
             account: loaded.stack.account.as_ref().map(config::Account::as_str),
             said_by: "the file",
             history_bucket: loaded.stack.history_bucket.as_deref(),
-            identity_center: loaded.stack.identity_center(way.region.as_deref().unwrap_or(&loaded.stack.region)),
+            wants: wants(&loaded.stack, way.region.as_deref()),
         };
         let session = Session::open(&target, way, color).await?;
         Ok(Session { ttl: loaded.stack.ttl, pricing: Pricing::of(&loaded.stack), ..session })
@@ -165,8 +173,9 @@ impl Session {
         let region = region(way)?;
         let typed = env.unwrap_or(config::environment::DEFAULT);
         let short = config::environment::short(typed);
+        let wants = Wants::default;
         let target =
-            |env| Target { stack, env, region: &region, account: None, said_by: "", history_bucket: None, identity_center: None };
+            |env| Target { stack, env, region: &region, account: None, said_by: "", history_bucket: None, wants: wants() };
         let session = Session::open(&target(typed), way, color).await?;
         if short == typed || session.hear(tag_index::has_any(&session.cx)).await? {
             return Ok(session);

@@ -31,6 +31,9 @@ pub struct Access {
     pub mfa: Mfa,
     /// Where the account knows the issuers of pipelines' tokens from. Default: `create`.
     pub identity_providers: Providers,
+    /// How strong passwords of IAM users must be. An account has one policy for all its users and stacks: what is stricter stays, and
+    /// removing it here leaves it as it is. Default: none is set.
+    pub password_policy: Option<PasswordPolicy>,
     /// What none of the roles and users of this stack can go beyond, whatever their policies allow (a permissions boundary): the name of
     /// a managed policy of AWS, or an ARN. Removing it here leaves it as it is. Default: none is set.
     pub boundary: Option<String>,
@@ -45,6 +48,58 @@ pub enum Providers {
     Create,
     /// The account has them already: of another environment, or from elsewhere.
     Existing,
+}
+
+/// How strong passwords of IAM users must be, in the whole account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordPolicy {
+    /// The least number of characters, from 6 to 128. Default: 14.
+    #[schemars(range(min = 6, max = 128))]
+    pub min_length: i32,
+    /// What passwords must contain. Default: all four.
+    pub contains: Vec<Characters>,
+    /// How many former passwords cannot be used again, from 1 to 24. Default: 24.
+    #[schemars(range(min = 1, max = 24))]
+    pub remember: i32,
+    /// When passwords expire, in whole days up to `1095d`: people whose passwords are older must choose another one at the next sign-in.
+    /// Default: as the account has it, which is never unless it was set.
+    pub max_age: Option<Duration>,
+}
+
+/// A sort of characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Characters {
+    /// `a` to `z`.
+    Lowercase,
+    /// `A` to `Z`.
+    Uppercase,
+    /// `0` to `9`.
+    Numbers,
+    /// Such as `!` and `@`.
+    Symbols,
+}
+
+impl Characters {
+    /// All of them.
+    pub const ALL: [Characters; 4] = [Characters::Lowercase, Characters::Uppercase, Characters::Numbers, Characters::Symbols];
+
+    /// Returns its name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Characters::Lowercase => "lowercase",
+            Characters::Uppercase => "uppercase",
+            Characters::Numbers => "numbers",
+            Characters::Symbols => "symbols",
+        }
+    }
+}
+
+impl Default for PasswordPolicy {
+    fn default() -> PasswordPolicy {
+        PasswordPolicy { min_length: 14, contains: Characters::ALL.into(), remember: 24, max_age: None }
+    }
 }
 
 /// Whether people must sign in with MFA.

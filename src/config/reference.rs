@@ -112,7 +112,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "IAM groups with managed and inline policies, and IAM users without passwords and access keys; for each of `pipelines` a role, \
          and an identity provider for each issuer of their tokens; a role each for `auditor` and `break_glass`, and a rule of EventBridge for \
          the latter where `alarms` has a topic; for each of `identity_center` a permission set, and an assignment for each group and user that \
-         gets it",
+         gets it; `password_policy` changes that of the account",
     ),
     ("keys", "keys: { main: {} }", "for each key a KMS key and an alias"),
     (

@@ -222,6 +222,11 @@ impl Stack {
         }
     }
 
+    /// Checks whether the stack has anything to say about the account's password policy.
+    pub fn wants_password_policy(&self) -> bool {
+        self.access.password_policy.is_some() || self.resources.contains_key("iam.password_policy")
+    }
+
     /// Checks whether anything in the stack needs a network.
     pub fn needs_network(&self) -> bool {
         !(self.services.is_empty() && self.databases.is_empty() && self.caches.is_empty())

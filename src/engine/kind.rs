@@ -45,6 +45,8 @@ pub struct KindInfo {
     pub joint: bool,
     /// See [`Resource::LEFTOVER`].
     pub leftover: bool,
+    /// See [`Resource::SOLE`].
+    pub sole: bool,
     /// See [`Resource::PROVEN`].
     pub proven: &'static [&'static str],
 }
@@ -63,6 +65,7 @@ impl KindInfo {
             prepares: R::PREPARES,
             joint: R::JOINT,
             leftover: R::LEFTOVER,
+            sole: R::SOLE,
             proven: R::PROVEN,
         }
     }

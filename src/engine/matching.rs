@@ -123,5 +123,5 @@ pub(super) fn identity<C>(kind: &dyn Kind<C>, value: &Value, ids: &Ids) -> Optio
         .map(|field| ids.resolve(value.get(field).unwrap_or(&Value::Null)))
         .collect::<Result<_, _>>()
         .ok()?;
-    (!fields.is_empty()).then_some(fields)
+    (!fields.is_empty() || kind.info().sole).then_some(fields)
 }

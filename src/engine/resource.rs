@@ -51,6 +51,8 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Whether it is nothing but what operations on other objects leave behind when a run dies: no file describes it, it is never
     /// created as an object of its own, and whatever is found is deleted.
     const LEFTOVER: bool = false;
+    /// Whether exactly one can exist, whatever it is called: that one is adopted when the file wants one.
+    const SOLE: bool = false;
     /// The fields of which the kind writes a digest into a tag, so that a plan need not read them ([`super::proof`]).
     const PROVEN: &'static [&'static str] = &[];
     /// The clients that this kind talks to.

@@ -20,8 +20,10 @@ pub enum What {
     Fixed(&'static str),
     /// An array whose order means nothing.
     Set,
-    /// With [`What::Set`]: what is there besides is of others, and stays.
+    /// With [`What::Set`]: what is there besides is of others, and stays. Of a number: a greater one is as good.
     AtLeast,
+    /// A number of which a smaller one is as good.
+    AtMost,
     /// An array of objects, matched by this field of theirs; their order means nothing.
     Keyed(&'static str),
     /// A map that is the user's alone: a key that is there and not desired is removed.
@@ -95,6 +97,8 @@ constructors! {
     set => Set,
     /// See [`What::AtLeast`].
     at_least => AtLeast,
+    /// See [`What::AtMost`].
+    at_most => AtMost,
     /// See [`What::Exact`].
     exact => Exact,
     /// See [`What::Owned`].

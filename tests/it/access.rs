@@ -366,3 +366,51 @@ result = {name: d.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") f
     assert_eq!(s.changes(), Vec::<String>::new());
     s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
 }
+
+/// What the account says of passwords.
+const PASSWORDS: &str = r#"
+policy = client("iam").get_account_password_policy()["PasswordPolicy"]
+result = [policy[key] for key in ("MinimumPasswordLength", "RequireSymbols", "AllowUsersToChangePassword")]
+# Without an expiry AWS leaves out what the local AWS calls 0.
+result += [policy.get(key) or 0 for key in ("PasswordReusePrevention", "MaxPasswordAge", "HardExpiry")]
+"#;
+
+#[test]
+fn the_password_policy_is_only_made_stricter() {
+    let text = |section: &str| format!("stack: team\nregion: us-east-1\naccess: {{ password_policy: {section} }}\n");
+    let s = Subject::new(&text("{}"));
+    let policy = || s.account.boto3(PASSWORDS, &json!(null));
+    assert_eq!(s.changes(), ["create iam.password_policy/account"]);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(policy(), json!([14, true, true, 24, 0, 0]));
+    edit(&s, "{ password_policy: {} }", "{ password_policy: { min_length: 16 } }", &["update iam.password_policy/account"]);
+    assert_eq!(policy(), json!([16, true, true, 24, 0, 0]));
+
+    // What is stricter stays, also when something else is written; what is weaker is drift.
+    let mut write = "client('iam').update_account_password_policy(MinimumPasswordLength=20, RequireSymbols=True, RequireNumbers=True, \
+         RequireUppercaseCharacters=True, RequireLowercaseCharacters=True, AllowUsersToChangePassword=True, PasswordReusePrevention=24, \
+         HardExpiry=False, MaxPasswordAge=60)"
+        .to_owned();
+    s.account.boto3(&write, &json!(null));
+    s.assert_in_step();
+    write = write.replace("PasswordReusePrevention=24", "PasswordReusePrevention=3");
+    behind(&s, &write, &["update iam.password_policy/account"]);
+    assert_eq!(policy(), json!([20, true, true, 24, 60, 0]));
+
+    // An expiry is said to concern people.
+    s.place.file("s.yaml", &text("{ max_age: 30d }"));
+    let plan = s.place.stack(&["plan", "s.yaml"]).ok().stdout;
+    assert!(words(&plan).contains("older than 30 days must change it at the next sign-in"), "{plan}");
+    s.apply();
+    assert_eq!(policy()[4], 30);
+
+    // Without the key, and after the stack, it is as it was, and nothing asks for it.
+    s.place.file("s.yaml", "stack: team\nregion: us-east-1\naccess: { groups: { a: { may: [view] } } }\n");
+    s.proxy.take();
+    assert_eq!(s.changes(), ["create iam.group/a"]);
+    assert!(s.proxy.take().iter().all(|call| call.name() != "iam:GetAccountPasswordPolicy"));
+    s.place.file("s.yaml", &text("{}"));
+    s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
+    assert_eq!(policy(), json!([20, true, true, 24, 30, 0]));
+}

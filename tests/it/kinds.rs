@@ -105,6 +105,7 @@ const FIXTURES: &[Fixture] = &[
             update("iam.group/g", "managed", r#"["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#),
             update("iam.user/u", "groups", r#"["iam.group/g"]"#),
             update("iam.oidc_provider/o", "audiences", r#"["https://github.com/acme"]"#),
+            update("iam.password_policy/p", "min_length", "16"),
             update("kms.key/k", "rotation", "true"),
             update("kms.alias/k", "key", r#""kms.key/other""#),
             update("logs.log_group/l", "retention_days", "7"),

@@ -50,8 +50,17 @@ pub struct Options {
     pub role: Option<Role>,
     /// The bucket for leases and history; `stack`'s own when none is chosen.
     pub history_bucket: Option<String>,
+    /// What is read only for those who have it.
+    pub wants: Wants,
+}
+
+/// What most stacks do not have, and what no tag shows: it is read only where a file or a plan has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
     /// The region of IAM Identity Center, when the stack has anything in it.
     pub identity_center: Option<String>,
+    /// Whether the password policy of the account is read.
+    pub password_policy: bool,
 }
 
 /// A role that is assumed with other credentials.
@@ -111,8 +120,8 @@ macro_rules! clients {
             pub profile: Option<String>,
             /// The bucket for leases and history, when one was chosen.
             pub history_bucket: Option<String>,
-            /// The region of IAM Identity Center, when the stack has anything in it.
-            pub identity_center: Option<String>,
+            /// What is read only for those who have it.
+            pub wants: Wants,
             /// The endpoint that all calls go to, when it is not AWS's own.
             endpoint: Option<String>,
             /// The ARN of the role that is assumed, when one is.
@@ -148,7 +157,7 @@ macro_rules! clients {
                     reach: Reach::default(),
                     profile: None,
                     history_bucket: None,
-                    identity_center: None,
+                    wants: Wants::default(),
                     endpoint: config.endpoint_url().map(str::to_owned),
                     role: None,
                     wants_mfa: false,
@@ -364,8 +373,8 @@ impl Clients {
         let clients = Clients::from_config(&config, region, fence);
         let indexed = services.indexed;
         let role = options.role.as_ref().map(|role| role.arn.clone());
-        let (history_bucket, identity_center) = (options.history_bucket.clone(), options.identity_center.clone());
-        Ok(Clients { role, reach, indexed, profile, history_bucket, identity_center, wants_mfa, ..clients })
+        let (history_bucket, wants) = (options.history_bucket.clone(), options.wants.clone());
+        Ok(Clients { role, reach, indexed, profile, history_bucket, wants, wants_mfa, ..clients })
     }
 
     /// Returns RDS in a region: that of the stack, or another one with data that a database begins with.

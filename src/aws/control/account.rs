@@ -284,7 +284,7 @@ pub static CONTROLS: &[Control] = &[
         (
             "Passwords of users are strong",
             "a short password is guessed",
-            "`aws iam update-account-password-policy --minimum-password-length 14 --require-symbols --require-numbers --require-uppercase-characters --require-lowercase-characters`",
+            "`access: { password_policy: {} }` in the file of a stack, or `aws iam update-account-password-policy --minimum-password-length 14 --require-symbols --require-numbers --require-uppercase-characters --require-lowercase-characters`",
         ),
         |view| of(view, |settings| weak(settings.passwords.as_ref()).into_iter().collect()),
     )

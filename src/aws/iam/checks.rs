@@ -16,6 +16,7 @@ pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
         ("user names", Box::pin(users(cx, plan))),
         ("identity providers", Box::pin(providers(cx, plan))),
         ("permissions boundaries", Box::pin(boundaries(cx, plan))),
+        ("the password policy", Box::pin(async { Ok(policies(plan)) })),
     ]
 }
 
@@ -53,6 +54,17 @@ async fn providers(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         Some(Finding::refused(&item.key, message, help))
     });
     Ok(found.collect())
+}
+
+/// Checks that the file has one password policy at most: an account has one, and each would be written over the other.
+fn policies(plan: &Plan) -> Vec<Finding> {
+    let mut wanted = plan.items.iter().filter(|item| item.key.kind == "iam.password_policy" && item.desired.is_some());
+    let Some(first) = wanted.next() else { return Vec::new() };
+    let again = |item: &Item| {
+        let message = format!("an account has one password policy, and `{}` is it", first.key);
+        Finding::refused(&item.key, message, "keep one of the two, with the fields of both")
+    };
+    wanted.map(again).collect()
 }
 
 /// Checks whether permissions boundaries exist: IAM refuses roles and users with another

@@ -5,12 +5,14 @@ mod controls;
 pub(in crate::aws) mod errors;
 mod group;
 mod oidc_provider;
+mod password_policy;
 mod role;
 pub mod simulation;
 mod user;
 
 pub use group::Group;
 pub use oidc_provider::OidcProvider;
+pub use password_policy::PasswordPolicy;
 pub use role::Role;
 pub use user::{User, name_of as user_object};
 
@@ -29,7 +31,13 @@ use crate::engine::{Error, Result, Scope};
 pub(super) static WING: Wing = Wing {
     checks: checks::of,
     controls: controls::CONTROLS,
-    ..Wing::of(&[KindRow::of::<Role>(), KindRow::of::<Group>(), KindRow::of::<User>(), KindRow::of::<OidcProvider>()])
+    ..Wing::of(&[
+        KindRow::of::<Role>(),
+        KindRow::of::<Group>(),
+        KindRow::of::<User>(),
+        KindRow::of::<OidcProvider>(),
+        KindRow::of::<PasswordPolicy>(),
+    ])
 };
 
 /// Returns the path of the stack's roles, groups and users: IAM lists those of the whole account, and the path shows which are

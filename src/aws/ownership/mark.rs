@@ -16,6 +16,8 @@ pub enum Mark {
     Parent,
     /// A text that is written when it is created.
     Text,
+    /// It is the account's, not the stack's: changed while a file says so, and never deleted.
+    Account,
     /// It has no mark in AWS: the history of this stack knows that a run created it.
     History,
 }

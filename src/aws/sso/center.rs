@@ -66,7 +66,7 @@ pub(super) async fn roles(cx: &Cx) -> Result<Vec<(String, String)>> {
 /// Returns where to look, and whether the file says so. Without that the roles of the account show whether it has a permission set that
 /// can be the stack's: these were read anyway, so a stack that has none asks IAM Identity Center nothing.
 async fn place(cx: &Cx) -> Result<Option<(String, bool)>> {
-    if let Some(region) = &cx.cloud.identity_center {
+    if let Some(region) = &cx.cloud.wants.identity_center {
         return Ok(Some((region.clone(), true)));
     }
     let (roles, prefix) = (reserved_roles(cx, PATH).await?, cx.scope.prefix());

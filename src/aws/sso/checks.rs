@@ -41,7 +41,7 @@ pub(super) fn departures<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
 async fn people(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let Some(first) = plan.items.iter().find(|item| is_kind(item) && is_made(item)) else { return Ok(Vec::new()) };
     let found = center(cx).await?;
-    let region = cx.cloud.identity_center.as_deref().unwrap_or(&cx.scope.region);
+    let region = cx.cloud.wants.identity_center.as_deref().unwrap_or(&cx.scope.region);
     let Some(center) = found.as_ref() else {
         let message = format!("IAM Identity Center has no instance in {region} that this account can see");
         let help =

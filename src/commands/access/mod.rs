@@ -133,7 +133,7 @@ type Sets = BTreeMap<String, String>;
 async fn read(session: &Session) -> Result<(Vec<Seen>, Vec<Principal>, Sets)> {
     let seen = try_join_all(KINDS.iter().map(|kind| session.read(kind)));
     let everyone = async {
-        let sets = if session.cx.cloud.identity_center.is_some() { sso::roles(&session.cx).await? } else { Sets::new() };
+        let sets = if session.cx.cloud.wants.identity_center.is_some() { sso::roles(&session.cx).await? } else { Sets::new() };
         let everyone = simulation::principals(&session.cx, &sets.keys().cloned().collect()).await?;
         Ok::<_, engine::Error>((everyone, sets))
     };

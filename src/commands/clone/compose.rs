@@ -338,6 +338,7 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
         ("users", access.users.is_empty(), "people keep what they may do, and get nothing more"),
         ("pipelines", access.pipelines.is_empty(), "pipelines deploy the original"),
         ("identity_center", access.identity_center.is_none(), "people keep what they may do, and get nothing more"),
+        ("password_policy", access.password_policy.is_none(), "it is the account's, and the original sets it"),
     ];
     let mut parts = parts.into_iter().filter(|(_, is_empty, _)| !is_empty).peekable();
     match &access.boundary {

@@ -97,6 +97,7 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     stack.access.users.clear();
     stack.access.pipelines.clear();
     stack.access.identity_center = None;
+    stack.access.password_policy = None;
     // IAM has no regions: those of the first one can still be assumed.
     (stack.access.auditor, stack.access.break_glass) = (None, None);
     // A channel has one configuration in an account, and the first region has it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::checks::Checks;
-use crate::access::{IdentityCenter, Permission, PermissionSet, Pipeline, Rights, managed_policies};
+use crate::access::{IdentityCenter, PasswordPolicy, Permission, PermissionSet, Pipeline, Rights, managed_policies};
 use crate::diagnostic::{Diagnostic, short};
 use crate::limits;
 use crate::suggest;
@@ -36,6 +36,9 @@ pub(super) fn access(checks: &mut Checks<'_>) {
     }
     if let Some(section) = &stack.access.identity_center {
         identity_center(checks, section);
+    }
+    if let Some(section) = &stack.access.password_policy {
+        password_policy(checks, section);
     }
     if let Some(boundary) = &stack.access.boundary {
         policy(checks, "access.boundary", boundary);
@@ -91,6 +94,15 @@ fn managed(checks: &mut Checks<'_>, path: &str, rights: Rights<'_>) {
         let message = format!("`{path}` may open shells, but no service allows it");
         let help = "add `exec: true` to the services that should allow it";
         checks.at(&format!("{path}.may"), "no service has `exec`", Diagnostic::warning("nothing-to-exec", message).help(help));
+    }
+}
+
+/// Checks the bounds of IAM (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html>).
+fn password_policy(checks: &mut Checks<'_>, section: &PasswordPolicy) {
+    checks.between("access.password_policy.min_length", section.min_length, 6, 128);
+    checks.between("access.password_policy.remember", section.remember, 1, 24);
+    if let Some(age) = section.max_age {
+        checks.days("access.password_policy.max_age", age, 1, 1095);
     }
 }
 

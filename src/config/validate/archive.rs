@@ -2,10 +2,9 @@
 
 use super::super::diagnostic::{Diagnostic, short};
 use super::super::suggest;
-use super::super::values::{Duration, arn};
+use super::super::values::arn;
 use super::{Checks, limits};
 
-const DAY: u64 = 86_400;
 /// The most jobs: EventBridge gives one target at most 8,192 characters, in which all of them are described
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html>).
 const JOBS: usize = 10;
@@ -23,7 +22,7 @@ pub(super) fn archive(checks: &mut Checks<'_>) {
         times.extend(bucket.delete_after.map(|time| (format!("archive.buckets.{name}.delete_after"), time, 1)));
     }
     for (path, time, least) in times {
-        days(checks, &path, time, least);
+        checks.days(&path, time, least, MOST);
     }
     let moves = std::iter::once(("archive".to_owned(), archive.after, archive.delete_after));
     let buckets = archive.buckets.iter().map(|(name, of)| (format!("archive.buckets.{name}"), of.after, of.delete_after));
@@ -100,18 +99,6 @@ fn jobs(checks: &mut Checks<'_>) {
             }
         }
     }
-}
-
-/// Checks a time in whole days.
-fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64) {
-    let seconds = time.as_secs();
-    if (least * DAY..=MOST * DAY).contains(&seconds) && seconds.is_multiple_of(DAY) {
-        return;
-    }
-    let nearest = seconds.div_ceil(DAY).clamp(least, MOST);
-    let what = format!("{least}d to {MOST}d");
-    let message = format!("`{path}` must be whole days from {what}, but is {time}");
-    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}d`")));
 }
 
 fn key(checks: &mut Checks<'_>, key: Option<&str>, exports: bool, jobs: bool) {

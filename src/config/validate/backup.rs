@@ -11,7 +11,6 @@ use super::Checks;
 const HOUR: u64 = 3600;
 /// The most hours of a restore test.
 const HOURS: u64 = 168;
-const DAY: u64 = 86_400;
 /// The limits of times of AWS Backup, in days
 /// (<https://docs.aws.amazon.com/aws-backup/latest/devguide/API_PutBackupVaultLockConfiguration.html>).
 const MOST: u64 = 36_500;
@@ -19,7 +18,7 @@ const GRACE: u64 = 3;
 
 pub(super) fn backup(checks: &mut Checks<'_>) {
     let Some(backup) = &checks.stack.backup else { return };
-    days(checks, "backup.keep", backup.keep, 1);
+    checks.days("backup.keep", backup.keep, 1, MOST);
     let mut times = vec![("backup.keep".to_owned(), backup.keep)];
     let mut regions: BTreeSet<&str> = BTreeSet::from([checks.stack.region.as_str()]);
     for (at, copy) in backup.copies.iter().enumerate() {
@@ -49,7 +48,7 @@ pub(super) fn backup(checks: &mut Checks<'_>) {
             checks.at(&format!("{path}.key"), "another region", diagnostic.help("name a key of that region"));
         }
         if let Some(keep) = copy.keep {
-            days(checks, &format!("{path}.keep"), keep, 1);
+            checks.days(&format!("{path}.keep"), keep, 1, MOST);
             // The stack sets no lock in the vaults of others.
             times.extend(copy.region.iter().map(|_| (format!("{path}.keep"), keep)));
         }
@@ -90,23 +89,11 @@ fn hours(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64) {
     checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}h`")));
 }
 
-/// Checks a time in whole days.
-fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64) {
-    let seconds = time.as_secs();
-    if (least * DAY..=MOST * DAY).contains(&seconds) && seconds.is_multiple_of(DAY) {
-        return;
-    }
-    let nearest = seconds.div_ceil(DAY).clamp(least, MOST);
-    let what = format!("{least}d to {MOST}d");
-    let message = format!("`{path}` must be whole days from {what}, but is {time}");
-    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}d`")));
-}
-
 /// Checks that the lock fits together, and that it lets backups be kept for as long as the file says: else every backup fails.
 fn lock(checks: &mut Checks<'_>, lock: &Lock, times: &[(String, Duration)]) {
     for (name, time, least) in [("min", lock.min, 1), ("max", lock.max, 1), ("grace", lock.grace, GRACE)] {
         if let Some(time) = time {
-            days(checks, &format!("backup.lock.{name}"), time, least);
+            checks.days(&format!("backup.lock.{name}"), time, least, MOST);
         }
     }
     if lock.grace.is_some() && lock.mode != LockMode::Compliance {

@@ -63,6 +63,30 @@ impl Checks<'_> {
         }
     }
 
+    /// Checks a time in whole days between two bounds.
+    pub(super) fn days(&mut self, path: &str, time: Duration, least: u64, most: u64) {
+        const DAY: u64 = 86_400;
+        let seconds = time.as_secs();
+        if (least * DAY..=most * DAY).contains(&seconds) && seconds.is_multiple_of(DAY) {
+            return;
+        }
+        let nearest = seconds.div_ceil(DAY).clamp(least, most);
+        let what = format!("{least}d to {most}d");
+        let message = format!("`{path}` must be whole days from {what}, but is {time}");
+        self.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}d`")));
+    }
+
+    /// Checks a number that AWS accepts only between two bounds.
+    pub(super) fn between(&mut self, path: &str, number: i32, least: i32, most: i32) {
+        if (least..=most).contains(&number) {
+            return;
+        }
+        let what = format!("{least} to {most}");
+        let message = format!("`{path}` must be from {what}, but is {number}");
+        let nearest = number.clamp(least, most);
+        self.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid number is `{nearest}`")));
+    }
+
     /// Returns `did you mean …?` for a reference such as `databases.main`.
     pub(super) fn references(&self, text: &str) -> Option<String> {
         let known = self.stack.usable();

@@ -7,9 +7,7 @@ use crate::diagnostic::{Diagnostic, short};
 use crate::encryption::CertificateSection;
 use crate::limits;
 use crate::suggest;
-use crate::values::Duration;
 
-const DAY: u64 = 86_400;
 /// The maximum number of names of a certificate, without a raised quota and with one.
 const NAMES: (usize, usize) = (limits::CERTIFICATE_NAMES.most, limits::CERTIFICATE_NAMES_EVER.most);
 const DOMAIN: usize = limits::CERTIFICATE_DOMAIN.most;
@@ -29,25 +27,13 @@ pub(super) fn encryption(checks: &mut Checks<'_>) {
     }
 }
 
-/// Checks a time in whole days between two bounds.
-fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64, most: u64) {
-    let seconds = time.as_secs();
-    if (least * DAY..=most * DAY).contains(&seconds) && seconds.is_multiple_of(DAY) {
-        return;
-    }
-    let nearest = seconds.div_ceil(DAY).clamp(least, most);
-    let what = format!("{least}d to {most}d");
-    let message = format!("`{path}` must be whole days from {what}, but is {time}");
-    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}d`")));
-}
-
 fn keys(checks: &mut Checks<'_>) {
     let stack = checks.stack;
     for (name, key) in &stack.keys {
-        days(checks, &format!("keys.{name}.deletion_window"), key.deletion_window, 7, 30);
+        checks.days(&format!("keys.{name}.deletion_window"), key.deletion_window, 7, 30);
         let path = format!("keys.{name}.rotation_period");
         let Some(period) = key.rotation_period else { continue };
-        days(checks, &path, period, 90, 2560);
+        checks.days(&path, period, 90, 2560);
         if !key.rotation {
             let message = format!("`keys.{name}` has `rotation: false`, so `rotation_period` has no effect");
             checks.at(&path, "no rotation", Diagnostic::warning("unused-period", message).help("remove one of the two"));

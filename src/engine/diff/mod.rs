@@ -346,6 +346,8 @@ impl Walk<'_> {
                 });
                 d == o || d.as_f64() == o.as_f64()
             }
+            (Value::Number(d), Value::Number(o)) if self.is(What::AtLeast) => o.as_f64() >= d.as_f64(),
+            (Value::Number(d), Value::Number(o)) if self.is(What::AtMost) => o.as_f64() <= d.as_f64(),
             (d, o) => same(&canonical(d), &canonical(o)),
         };
         if let (false, Value::String(d), Value::String(o), Some(steps)) =

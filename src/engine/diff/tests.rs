@@ -79,6 +79,16 @@ fn what_others_have_put_into_a_list_stays() {
 }
 
 #[test]
+fn numbers_that_are_strict_enough_stay() {
+    let rules = &[Rule::at_least("least"), Rule::at_most("most")];
+    let changes = |observed: Value| diff(rules, &json!({"least": 14, "most": 90}), &observed, &Ids::default()).changes.len();
+    assert_eq!(changes(json!({"least": 20, "most": 30})), 0);
+    assert_eq!(changes(json!({"least": 14, "most": 90})), 0);
+    assert_eq!(changes(json!({"least": 13, "most": 91})), 2);
+    assert_eq!(changes(json!({})), 2);
+}
+
+#[test]
 fn sets_have_no_order_and_keyed_lists_are_matched() {
     assert!(paths(json!({"subnets": ["a", "b"]}), json!({"subnets": ["b", "a"]})).is_empty());
     assert_eq!(paths(json!({"subnets": ["a"]}), json!({"subnets": ["b", "a"]})), ["subnets"]);

@@ -129,6 +129,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "elbv2.rule": ("elasticloadbalancing/latest/application/listener-update-rules.html", {"": silent}),
     "elbv2.target_group": ("elasticloadbalancing/latest/application/target-group-health-checks.html", {"health": silent, "attributes": silent}),
     "events.rule": ("eventbridge/latest/APIReference/API_PutRule.html", {"": silent}),
+    "iam.password_policy": ("IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html", {"": silent}),
     "iam.group": ("IAM/latest/APIReference/API_PutGroupPolicy.html", {"": silent}),
     "iam.role": ("IAM/latest/APIReference/API_PutRolePolicy.html", {"": silent}),
     "iam.user": ("IAM/latest/APIReference/API_AddUserToGroup.html", {"groups": silent}),
