@@ -17,7 +17,7 @@ const ROLE: &str = "chat";
 /// (<https://docs.aws.amazon.com/aws-managed-policy/latest/reference/CloudWatchReadOnlyAccess.html>).
 const GUARDRAIL: &str = "CloudWatchReadOnlyAccess";
 
-/// Adds the channels, which can have topics of several regions.
+/// Adds the channels, which can have topics of several regions (<https://docs.aws.amazon.com/chatbot/latest/adminguide/chatbot-regions.html>).
 pub(super) fn expand(graph: &mut Graph, section: &Alarms, topics: &[String], scope: &Scope) -> Result<(), Error> {
     if section.slack.is_empty() && section.teams.is_empty() {
         return Ok(());
