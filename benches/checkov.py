@@ -27,7 +27,7 @@ from measure import LocalAws, environment, table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STACKS = [("examples/smallest.yaml", "default"), ("stacks/small.yaml", "default"), ("stacks/webapp.yaml", "default"),
-          ("stacks/shop.yaml", "production"), ("stacks/production.yaml", "production")]
+          ("stacks/shop.yaml", "production"), ("stacks/production.yaml", "production"), ("stacks/regions.yaml", "default")]
 
 # The type of Terraform that stands for a kind, and what identifies an object of it in Terraform's arguments.
 TYPES = {

@@ -20,15 +20,15 @@ from measure import LocalAws, environment, table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STACKS = [("examples/smallest.yaml", "default"), ("stacks/small.yaml", "default"), ("stacks/webapp.yaml", "default"),
-          ("stacks/shop.yaml", "production"), ("stacks/production.yaml", "production")]
+          ("stacks/shop.yaml", "production"), ("stacks/production.yaml", "production"), ("stacks/regions.yaml", "default")]
 SERVICES = ["acm", "autoscaling", "awslambda", "backup", "cloudfront", "cloudwatch", "ec2", "ecr", "ecs", "elasticache", "elbv2", "iam", "kms",
             "rds", "s3", "secretsmanager", "sns", "sqs", "vpc", "wafv2"]
 FSBP = "AWS-Foundational-Security-Best-Practices"
 
 
-def findings(prowler: str, env: dict[str, str], folder: str) -> list[dict]:
+def findings(prowler: str, region: str, env: dict[str, str], folder: str) -> list[dict]:
     """What Prowler says of the account. It exits with 3 when something fails."""
-    command = [prowler, "aws", "--region", "us-east-1", "--services", *SERVICES, "--output-formats", "json-ocsf", "--output-directory", folder,
+    command = [prowler, "aws", "--region", region, "--services", *SERVICES, "--output-formats", "json-ocsf", "--output-directory", folder,
                "--output-filename", "found", "--no-banner"]
     run = subprocess.run(command, env=env, capture_output=True, text=True)
     if run.returncode not in (0, 3):
@@ -56,13 +56,13 @@ def main() -> None:
     try:
         for file, name in STACKS:
             text = (ROOT / file).read_text()
-            stack = next(line.split(":")[1].strip() for line in text.splitlines() if line.startswith("stack:"))
+            stack, region = (next(line.split(":")[1].strip() for line in text.splitlines() if line.startswith(key)) for key in ("stack:", "region:"))
             aws.reset()
             env = environment(f"http://127.0.0.1:{options.port}", "100000000001")
             subprocess.run([binary, "apply", str(ROOT / file), "--env", name, "--yes"], env=env, check=True, capture_output=True)
             with tempfile.TemporaryDirectory() as folder:
                 of = env | {"HOME": folder, "PATH": os.environ["PATH"]}
-                found = [one for one in findings(options.prowler, of, folder) if is_of(one, stack)]
+                found = [one for one in findings(options.prowler, region, of, folder) if is_of(one, stack)]
             controls: dict[str, set[str]] = {}
             checks: dict[str, set[str]] = {}
             for one in found:
