@@ -6,9 +6,19 @@ with the same name and type", one PRIMARY and one SECONDARY of a name and type, 
 
 from moto.route53.models import FakeZone, Route53Backend
 
+from stack_local import health_checks
 from stack_local.core import Operations, fault
 
 operations = Operations("route53")
+operations.on("CreateHealthCheck")(health_checks.create)
+operations.on("UpdateHealthCheck")(health_checks.update)
+operations.on("DeleteHealthCheck")(health_checks.delete)
+operations.on("GetHealthCheck")(health_checks.get)
+operations.on("ListHealthChecks")(health_checks.listed)
+operations.on("GetHealthCheckStatus")(health_checks.status)
+operations.on("ChangeTagsForResource")(health_checks.change_tags)
+operations.on("ListTagsForResource")(health_checks.tags_of)
+operations.on("ListTagsForResources")(health_checks.tags_of_many)
 
 _stock = Route53Backend.change_resource_record_sets
 
@@ -41,7 +51,7 @@ def _refuse(text: str):
     return fault("InvalidChangeBatch", text)
 
 
-def _check(zone: FakeZone, changes: list[dict]) -> None:
+def _check(account: str, zone: FakeZone, changes: list[dict]) -> None:
     """Looks at the zone as it would be after each change."""
     there = [_of(rrset) for rrset in zone.rrsets]
     for change in changes:
@@ -54,6 +64,9 @@ def _check(zone: FakeZone, changes: list[dict]) -> None:
             same = [one for one in same if one not in own]
         if action == "DELETE":
             continue
+        # https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html, errors.
+        if (check := wanted.get("HealthCheckId")) and not health_checks.exists(account, check):
+            raise fault("NoSuchHealthCheck", f"No health check exists with the specified ID {check}.", 404)
         if policy != "simple" and not wanted.get("SetIdentifier"):
             raise _refuse(f"Missing field 'SetIdentifier' in Change with [Action={action}, Name={name}, Type={wanted['Type']}]")
         if own and action == "CREATE":
@@ -73,7 +86,7 @@ def _check(zone: FakeZone, changes: list[dict]) -> None:
 
 def _change(backend: Route53Backend, zoneid: str, change_list: list[dict]) -> None:
     zone = backend.get_hosted_zone(zoneid)
-    _check(zone, change_list)
+    _check(backend.account_id, zone, change_list)
     rest = []
     for change in change_list:
         record = change["ResourceRecordSet"]
@@ -87,8 +100,18 @@ def _change(backend: Route53Backend, zoneid: str, change_list: list[dict]) -> No
                 f"Tried to delete resource record set [name='{record['Name']}', type='{record['Type']}'] but it was not found"
             )
         zone.rrsets = [one for one in zone.rrsets if one not in gone]
+    for change in rest:
+        _forget(zone, change)
     if rest:
         _stock(backend, zoneid, rest)
+
+
+def _forget(zone: FakeZone, change: dict) -> None:
+    """moto refuses a record that was created before with the same values, although it was changed or deleted since."""
+    record = change["ResourceRecordSet"]
+    same = change | {"ResourceRecordSet": record | {"Name": record["Name"].strip(".")}}
+    if change["Action"] == "CREATE":
+        zone.rr_changes[:] = [one for one in zone.rr_changes if one != same]
 
 
 Route53Backend.change_resource_record_sets = _change

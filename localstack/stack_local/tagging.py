@@ -11,7 +11,19 @@ from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 
-from stack_local import autoscaling, backup, cloudfront, cloudwatch, ecs, elasticache, elbv2, rds, servicediscovery, wafv2
+from stack_local import (
+    autoscaling,
+    backup,
+    cloudfront,
+    cloudwatch,
+    ecs,
+    elasticache,
+    elbv2,
+    health_checks,
+    rds,
+    servicediscovery,
+    wafv2,
+)
 from stack_local.core import Call, Operations, fault, listed, page, pairs
 
 operations = Operations("resourcegroupstaggingapi")
@@ -100,6 +112,7 @@ _KEEPERS = (
     servicediscovery.all_tags,
     wafv2.all_tags,
     backup.all_tags,
+    health_checks.all_tags,
     rds.all_tags,
 )
 

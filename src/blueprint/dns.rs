@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::certificates::Certificates;
 use super::facts::Facts;
 use super::load_balancer::Balancer;
+use crate::aws::Tags;
 use crate::aws::acm::Certificate;
 use crate::aws::cloudfront::{Distribution, ZONE};
-use crate::aws::route53::{Record, Routing, record_name};
+use crate::aws::route53::{HealthCheck, Record, Routing, record_name};
 use crate::config::Stack;
 use crate::config::encryption::CertificateSection;
 use crate::config::recovery::{Mode, Recovery, Second};
@@ -22,6 +23,8 @@ struct Target {
     /// What proves the names: records lead only to what has them.
     certificates: Vec<Ref<Certificate>>,
     routing: Routing,
+    /// The health check, or empty; none where there is nothing to choose between.
+    health_check: Option<String>,
 }
 
 /// Returns how names lead to a load balancer of this stack, where one in another region has the same names.
@@ -35,6 +38,35 @@ fn routing(stack: &Stack, facts: &Facts<'_>) -> Routing {
         (None, Some(recovery)) if recovery.mode.has_standby() => Routing::Primary,
         _ => Routing::Simple,
     }
+}
+
+/// Adds the health check of the region's load balancer, if the file asks for one and the region serves. It asks under the load balancer's own
+/// name: the application's would lead the checkers to whichever region serves. Its name has what cannot be changed in it, so that another
+/// interval is another health check, which is there before the records change and the old one is deleted.
+fn health_check(
+    graph: &mut Graph,
+    stack: &Stack,
+    balancer: &Balancer,
+    facts: &Facts<'_>,
+) -> Result<Option<Ref<HealthCheck>>, Error> {
+    let recovery = stack.recovery.as_ref().filter(|recovery| recovery.region != facts.scope.region && recovery.mode.serves());
+    let second = stack.second.as_ref().filter(|second| second.mode.serves());
+    let of_second = second.and_then(|second| second.health_check.as_ref());
+    let Some(section) = of_second.or_else(|| recovery.and_then(|recovery| recovery.health_check.as_ref())) else {
+        return Ok(None);
+    };
+    let interval = i32::try_from(section.interval.as_secs()).unwrap_or(i32::MAX);
+    let check = HealthCheck {
+        r#type: "HTTPS".into(),
+        domain: balancer.balancer.clone().attr("dns_name").to_string(),
+        port: None,
+        path: section.path.clone(),
+        interval,
+        unhealthy: i32::from(section.unhealthy),
+        enabled: Some(true),
+        tags: Tags::new(),
+    };
+    graph.add(format!("main-{interval}s"), "recovery.health_check", &check).map(Some)
 }
 
 /// Adds the records. Only a certificate of this stack names a zone; with another owner's certificate DNS is elsewhere.
@@ -54,8 +86,15 @@ pub fn expand(
             let domain = distribution.clone().attr("domain").ready().to_string();
             let certificates = certificates.global_objects(certificate);
             let routing = Routing::Simple;
-            let target =
-                Target { domain, zone: ZONE.into(), types: &["A", "AAAA"], origin: "cdn.aliases", certificates, routing };
+            let target = Target {
+                domain,
+                zone: ZONE.into(),
+                types: &["A", "AAAA"],
+                origin: "cdn.aliases",
+                certificates,
+                routing,
+                health_check: None,
+            };
             records(graph, section_of(certificate), &cdn.aliases, &target, facts)
         }
         (None, _, Some(balancer)) => {
@@ -64,6 +103,11 @@ pub fn expand(
             let Some(own) = section_of(certificate) else { return Ok(()) };
             let names: Vec<String> = std::iter::once(&own.domain).chain(&own.names).cloned().collect();
             let attr = |attr| balancer.balancer.clone().attr(attr);
+            if super::certificates::zone(facts, own).is_none() {
+                return Ok(());
+            }
+            let routing = routing(stack, facts);
+            let health_check = health_check(graph, stack, balancer, facts)?.map(|check| check.to_string());
             // It has IPv4 alone.
             let target = Target {
                 domain: attr("dns_name").ready().to_string(),
@@ -71,7 +115,8 @@ pub fn expand(
                 types: &["A"],
                 origin: "load_balancer.certificate",
                 certificates: certificates.regional_objects(certificate),
-                routing: routing(stack, facts),
+                routing,
+                health_check: (routing != Routing::Simple).then(|| health_check.unwrap_or_default()),
             };
             records(graph, Some(own), &names, &target, facts)
         }
@@ -100,9 +145,45 @@ fn records(
                 target_zone: target.zone.clone(),
                 certificates: target.certificates.clone(),
                 routing: Some(target.routing),
+                health_check: target.health_check.clone(),
             };
             graph.add(record_name(&name, kind), target.origin, &record)?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::blueprint::tests::graph;
+
+    fn records(recovery: &Value) -> (Vec<String>, Vec<Value>) {
+        let graph = graph(&json!({"stack": "a", "region": "eu-west-1",
+            "certificates": {"site": {"domain": "shop.example.com", "zone": "Z0123456789ABCDEFGHIJ"}},
+            "load_balancer": {"certificate": "certificates.site"},
+            "services": {"web": {"image": "i", "port": 80, "routes": ["/*"]}},
+            "recovery": recovery}));
+        let of = |kind: &'static str| graph.nodes().filter(move |node| node.key.kind == kind);
+        let checks = of("route53.health_check").map(|node| node.key.name.clone()).collect();
+        (checks, of("route53.record").map(|node| node.desired["health_check"].clone()).collect())
+    }
+
+    #[test]
+    fn a_record_has_the_health_check_of_its_region() {
+        let of = |mode: &str, interval: &str| {
+            records(&json!({"region": "eu-central-1", "mode": mode, "rpo": "5m", "rto": "1h",
+                "health_check": {"path": "/health", "interval": interval}}))
+        };
+        for (interval, name) in [("30s", "main-30s"), ("10s", "main-10s")] {
+            let reference = json!(format!("${{route53.health_check/{name}}}"));
+            assert_eq!(of("warm_standby", interval), (vec![name.to_owned()], vec![reference.clone()]));
+            assert_eq!(of("active_active", interval), (vec![name.to_owned()], vec![reference]));
+        }
+        let without = json!({"region": "eu-central-1", "mode": "warm_standby", "rpo": "5m", "rto": "1h"});
+        assert_eq!(records(&without), (Vec::new(), vec![json!("")]), "one that someone added is removed");
+        let backup = json!({"region": "eu-central-1", "rpo": "5m", "rto": "1h"});
+        assert_eq!(records(&backup), (Vec::new(), vec![Value::Null]), "there is nothing to choose between");
+    }
 }

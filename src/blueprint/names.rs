@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::facts::Problem;
 use crate::aws::ownership::names::fit;
+use crate::aws::route53::longest_reference;
 use crate::engine::{Graph, Node, Scope};
 
 /// What AWS asks of a name beyond its length.
@@ -54,6 +55,7 @@ const BUCKET: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/buck
 const IAM: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html";
 const KMS: &str = "https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html";
 const LOGS: &str = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html";
+const HEALTH_CHECK: &str = "https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHealthCheck.html";
 const SELECTION: &str = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_BackupSelection.html";
 const TESTING: &str = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_RestoreTestingSelectionForCreate.html";
 const ECS: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html";
@@ -96,6 +98,7 @@ const RULES: &[Rule] = &[
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::NotBegins(&["aws/"]), LOGS),
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::Most(512), LOGS),
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::Only("_-/.#"), LOGS),
+    rule("route53.health_check", "the reference of", "Route 53", Ask::Most(64), HEALTH_CHECK),
     rule("backup.selection", "the selection", "AWS Backup", Ask::Most(50), SELECTION),
     rule("backup.restore_testing_selection", "the selection", "AWS Backup", Ask::Most(50), TESTING),
     rule("sso.permission_set", "the permission set", "IAM Identity Center", Ask::Most(32), PERMISSION_SET),
@@ -119,6 +122,8 @@ fn physical(scope: &Scope, node: &Node) -> Option<String> {
             let purpose = format!("{}-{}-{}", name.to_ascii_lowercase().replace('_', "-"), scope.account, scope.region);
             Some(fit(&prefix, &purpose, 1, 63))
         }
+        // With what is said of it at most.
+        "route53.health_check" => Some(longest_reference(scope, name)),
         // With what it says, in short.
         "backup.selection" => Some(format!("{name}.00000000")),
         // With the type of what is restored.

@@ -72,6 +72,7 @@ const UNLIMITED: &[&str] = &[
     "ecs:DeregisterTaskDefinition",
     "iam:DeleteVirtualMFADevice",
     "route53:ChangeResourceRecordSets",
+    "route53:DeleteHealthCheck",
     "s3:AbortMultipartUpload",
     "s3:DeleteBucket",
     "s3:DeleteBucketPolicy",

@@ -33,7 +33,7 @@ pub struct Alarms {
     /// tenant authorizes it for the team beforehand, once, in its console. Default: none.
     pub teams: Vec<Teams>,
     /// The ARNs of further SNS topics that receive notifications, at most four. An alarm notifies those of its own region: nearly all are in
-    /// the stack's; those of `cdn` and its certificate are in `us-east-1`. Default: none.
+    /// the stack's; those of `cdn`, its certificate and health checks are in `us-east-1`. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
     /// Whether the combined alarms also notify individually. Default: `false`.
@@ -53,6 +53,8 @@ pub struct Alarms {
     pub network: NetworkAlarms,
     /// Thresholds of the alarms of the CloudFront distribution. They are in `us-east-1`, where CloudFront reports.
     pub cdn: CdnAlarms,
+    /// The alarms of a second region. They are in `us-east-1`, where Route 53 reports.
+    pub recovery: RecoveryAlarms,
     /// Thresholds of the alarms of a certificate. They are in its region: that of the stack, or for `cdn` `us-east-1`.
     pub certificates: CertificateAlarms,
     /// Thresholds of the alarms of a queue of `resources`.
@@ -245,6 +247,14 @@ thresholds! {
 }
 
 thresholds! {
+    /// The alarms of a second region.
+    RecoveryAlarms {
+        /// Whether there is an alarm for the health check of each region that serves.
+        health_check: Switch = 0.0,
+    }
+}
+
+thresholds! {
     /// The alarms of certificates.
     CertificateAlarms {
         /// The time until a certificate expires, in whole days. ACM renews its own certificates earlier than the default.
@@ -288,6 +298,7 @@ impl Default for Alarms {
             caches: CacheAlarms::default(),
             network: NetworkAlarms::default(),
             cdn: CdnAlarms::default(),
+            recovery: RecoveryAlarms::default(),
             certificates: CertificateAlarms::default(),
             queues: QueueAlarms::default(),
             functions: FunctionAlarms::default(),
@@ -330,6 +341,7 @@ impl Alarms {
             "caches" => self.caches.values(),
             "network" => self.network.values(),
             "cdn" => self.cdn.values(),
+            "recovery" => self.recovery.values(),
             "certificates" => self.certificates.values(),
             "queues" => self.queues.values(),
             "functions" => self.functions.values(),

@@ -38,6 +38,30 @@ pub struct Recovery {
     #[serde(default)]
     #[schemars(extend("pattern" = r"^arn:[^:]+:kms:[^:]+:[^:]+:key/.+$", "patternErrorMessage" = "write the ARN of a KMS key (`arn:aws:kms:…:key/…`, not of an alias)", "examples" = ["arn:aws:kms:eu-central-1:123456789012:key/0123abcd"]))]
     pub key: Option<String>,
+    /// How Route 53 asks from outside whether the application answers, in each region that serves: public names of the load balancer lead
+    /// only to a region where it does. Needs `mode: warm_standby` or `active_active`. Default: no health checks, and only the load balancers'
+    /// own health counts.
+    #[serde(default)]
+    pub health_check: Option<HealthCheck>,
+}
+
+/// A health check of Route 53 for each region that serves. It asks the load balancer under its own DNS name by HTTPS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HealthCheck {
+    /// The path that is requested, which a route without a host name must lead to a service. An answer with a status from 200 to 399 is
+    /// healthy.
+    #[schemars(extend("pattern" = "^/", "examples" = ["/health"], "patternErrorMessage" = "a path starts with a slash: `/health`"), length(max = 255))]
+    pub path: String,
+    /// The time between two requests of one of Route 53's checkers, `30s` or `10s`. The shorter one costs more. Default: `30s`.
+    #[serde(default = "interval")]
+    #[schemars(example = &"10s")]
+    pub interval: Duration,
+    /// The number of failed requests in a row after which a region is unhealthy, and of successful ones after which it is healthy again, 1 to
+    /// 10. Default: 3.
+    #[serde(default = "unhealthy")]
+    #[schemars(range(min = 1, max = 10))]
+    pub unhealthy: u8,
 }
 
 /// What is kept ready in the second region; every mode has what those before it have.
@@ -90,6 +114,8 @@ pub struct Second {
     pub follows: bool,
     /// The ARNs of the databases that its own follow, by their names in the file.
     pub sources: BTreeMap<String, String>,
+    /// How Route 53 asks from outside whether it serves, as the section `recovery` has it.
+    pub health_check: Option<HealthCheck>,
 }
 
 impl Recovery {
@@ -102,6 +128,15 @@ impl Recovery {
 /// As RDS has it (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartDBInstanceAutomatedBackupsReplication.html>).
 fn keep() -> Duration {
     Duration::secs(7 * DAY)
+}
+
+/// As Route 53 has both (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html>).
+fn interval() -> Duration {
+    Duration::secs(30)
+}
+
+fn unhealthy() -> u8 {
+    3
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     (
         "recovery",
         "recovery: { region: eu-central-1, rpo: 15m, rto: 2h }",
-        "for each database the replication of its automated backups into the second region ([recovery.md](recovery.md))",
+        "for each database the replication of its automated backups into the second region; for `health_check` a health check of Route 53 \
+         in each region that serves ([recovery.md](recovery.md))",
     ),
     (
         "archive",

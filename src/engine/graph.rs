@@ -201,7 +201,8 @@ impl Graph {
             .count()
     }
 
-    /// Writes the ownership tags and the user's `tags` into every kind that has tags. An object's own tags win.
+    /// Writes the ownership tags and the user's `tags` into every kind that has tags. An object's own tags win. Kinds with few tags have
+    /// none of the user's.
     ///
     /// # Errors
     /// When an object is of a kind that is not registered.
@@ -209,10 +210,13 @@ impl Graph {
         if let Some(clash) = self.clashes.first() {
             return Err(Error::internal(format!("`{}` is defined twice", clash.key)));
         }
+        let none = BTreeMap::new();
         for node in self.nodes.values_mut() {
-            if !registry.kind(&node.key.kind)?.info().tagged {
+            let info = registry.kind(&node.key.kind)?.info();
+            if !info.tagged {
                 continue;
             }
+            let tags = if info.few_tags { &none } else { tags };
             let Value::Object(fields) = Arc::make_mut(&mut node.desired) else { continue };
             let own = fields.get("tags").and_then(Value::as_object).map_or(0, serde_json::Map::len);
             let given = tags.len() + own;

@@ -31,6 +31,8 @@ pub struct KindInfo {
     pub usual: Usual,
     /// See [`Resource::TAGGED`].
     pub tagged: bool,
+    /// See [`Resource::FEW_TAGS`].
+    pub few_tags: bool,
     /// See [`Resource::HOLDS_DATA`].
     pub holds_data: bool,
     /// See [`Resource::REVISIONED`].
@@ -58,6 +60,7 @@ impl KindInfo {
             rules: R::RULES,
             usual: R::USUAL,
             tagged: R::TAGGED,
+            few_tags: R::FEW_TAGS,
             holds_data: R::HOLDS_DATA,
             revisioned: R::REVISIONED,
             stepwise: R::STEPWISE,

@@ -34,6 +34,8 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     const USUAL: Usual = Usual::secs(1, 1);
     /// Whether it has tags (a `tags` field): ownership is then written there by the engine.
     const TAGGED: bool = true;
+    /// Whether the cloud permits so few tags that it has only those of the engine, and none of the user's.
+    const FEW_TAGS: bool = false;
     /// Whether it holds data, or something else that is lost with it: deleting or replacing it needs consent by name.
     const HOLDS_DATA: bool = false;
     /// Whether every change makes a new revision with a new identifier, and none is ever replaced.

@@ -76,6 +76,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/elbv2/targets.py",
     "stack_local/flow_logs.py",
     "stack_local/happenings.py",
+    "stack_local/health_checks.py",
     "stack_local/iam.py",
     "stack_local/identitystore.py",
     "stack_local/interfaces.py",

@@ -150,6 +150,7 @@ const FIXTURES: &[Fixture] = &[
             update("chatbot.teams_channel/t", "channel", r#""19%3a4567%40thread.tacv2""#),
             update("sns.topic/t", "display_name", r#""Alerts""#),
             nothing("sns.subscription/s", "its fields are its identity, and one of a topic under `resources` stays in AWS"),
+            update("route53.health_check/h", "path", r#""/alive""#),
             update("sqs.queue/q", "visibility_timeout", "60"),
             update("cloudwatch.alarm/a", "threshold", "600"),
             update("cloudwatch.composite_alarm/c", "rule", r#""OK(\"${cloudwatch.alarm/a}\")""#),

@@ -44,6 +44,7 @@ mod faults;
 mod firewall;
 mod freeze;
 mod health_alarms;
+mod health_checks;
 mod hostile;
 mod hosts;
 mod identity;

@@ -1,10 +1,17 @@
 //! DNS names, in Amazon Route 53. The zones are not the stack's, nor is any record in them that does not point to the stack.
 
 mod checks;
+mod cost;
 pub(in crate::aws) mod errors;
+mod health_check;
+mod health_checks;
+mod health_status;
 mod record;
 mod routing;
 
+pub use health_check::HealthCheck;
+pub use health_checks::{health_checks_of, longest_reference};
+pub use health_status::{Health, health};
 pub use record::{Record, name_of as record_name};
 pub use routing::Routing;
 
@@ -13,13 +20,25 @@ use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 use super::Cx;
 use crate::aws::route53::errors::failed;
 use crate::aws::wing::{KindRow, Wing};
-use crate::engine::Result;
+use crate::engine::{Error, Result};
 
 /// The service and its kinds.
-pub(super) static WING: Wing = Wing { checks: checks::of, ..Wing::of(&[KindRow::of::<Record>()]) };
+pub(super) static WING: Wing = Wing {
+    checks: checks::of,
+    bill: cost::bill,
+    indexed: &[health_checks::INDEXED],
+    ..Wing::of(&[KindRow::of::<HealthCheck>(), KindRow::of::<Record>()])
+};
 
 /// The number of record sets of one name that are read: more are weighted or geographic ones, all of one type.
 const OF_ONE_NAME: i32 = 20;
+/// The number of calls at once. Route 53 answers five calls a second for a whole account.
+const AT_ONCE: usize = 3;
+
+/// Reports what the SDK could not build as a defect.
+fn built<T>(result: std::result::Result<T, aws_sdk_route53::error::BuildError>) -> Result<T> {
+    result.map_err(|e| Error::internal(e.to_string()))
+}
 
 /// Returns a name as it is compared: `WWW.example.com.` and `www.example.com` are the same.
 fn bare(name: &str) -> String {

@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Routing, bare, leads, said};
+use super::{AT_ONCE, HealthCheck, Routing, bare, built, leads, said};
 use crate::aws::acm::{Certificate, covers, in_zones};
 use crate::aws::cloudfront::{Distribution, delivered};
 use crate::aws::elbv2::{LoadBalancer, addresses};
@@ -15,9 +15,6 @@ use crate::aws::spelling::{How, Spelling};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
-
-/// The number of calls at once. Route 53 answers five calls a second for a whole account.
-const AT_ONCE: usize = 3;
 
 /// An alias record: a name in a Route 53 zone that points to a distribution or a load balancer of this stack.
 ///
@@ -44,6 +41,10 @@ pub struct Record {
     /// How it leads there when a load balancer in another region has a record of the same name. Left out: it is the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<Routing>,
+    /// The health check without which it does not lead there: its identifier, or empty for none. Left out: as it is, until the record is
+    /// changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<String>,
 }
 
 /// The attributes that other objects refer to.
@@ -85,10 +86,6 @@ pub(super) fn leads_to(record: &ResourceRecordSet, target: &str) -> bool {
     said == target || said.strip_prefix("dualstack.") == Some(&target)
 }
 
-fn built<T>(result: std::result::Result<T, aws_sdk_route53::error::BuildError>) -> Result<T> {
-    result.map_err(|e| Error::internal(e.to_string()))
-}
-
 /// Sends one batch, which Route 53 applies completely or not at all, and returns the id of the change in progress.
 async fn change(cx: &Cx, zone: &str, changes: Vec<(ChangeAction, ResourceRecordSet)>) -> Result<Option<String>> {
     let changes = changes.into_iter().map(|(action, record)| {
@@ -110,6 +107,11 @@ async fn exactly(cx: &Cx, live: &Live) -> Result<Option<ResourceRecordSet>> {
     Ok(found.into_iter().find(|r| r.r#type.as_str() == live.r#type && leads_to(r, &live.target)))
 }
 
+/// Returns the reference to the health check of a record, or nothing.
+fn health_check_of(record: &ResourceRecordSet) -> String {
+    record.health_check_id().map(|id| Ref::<HealthCheck>::physical(id).to_string()).unwrap_or_default()
+}
+
 impl Record {
     fn to_sdk(&self, region: &str) -> Result<ResourceRecordSet> {
         let routing = self.routing.unwrap_or_default();
@@ -118,6 +120,9 @@ impl Record {
         let alias = AliasTarget::builder().hosted_zone_id(&self.target_zone).dns_name(&self.target);
         let alias = built(alias.evaluate_target_health(routing != Routing::Simple).build())?;
         let record = ResourceRecordSet::builder().name(&self.name).r#type(RrType::from(self.r#type.as_str()));
+        // The target's own health counts besides: both must be healthy
+        // (<https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-complex-configs.html>).
+        let record = record.set_health_check_id(self.health_check.clone().filter(|id| !id.is_empty()));
         built(routing.write(record.alias_target(alias), region).build())
     }
 
@@ -134,6 +139,7 @@ impl Resource for Record {
         Rule::immutable("type"),
         Rule::order_only("certificates"),
         Rule::leads_to("target"),
+        Rule::takes("health_check", &[("route53.health_check", "id")]),
         Rule::takes("certificates.*", &[("acm.certificate", "arn")]),
         Rule::takes("target", &[("cloudfront.distribution", "domain"), ("elbv2.load_balancer", "dns_name")]),
         Rule::takes("target_zone", &[("cloudfront.distribution", "zone_id"), ("elbv2.load_balancer", "zone_id")]),
@@ -186,6 +192,7 @@ impl Resource for Record {
                         target_zone: record.alias_target().map(|a| a.hosted_zone_id().to_owned()).unwrap_or_default(),
                         certificates: arns.iter().map(|arn| Ref::physical(arn).attr("arn")).collect(),
                         routing: Some(Routing::of(&record)),
+                        health_check: Some(health_check_of(&record)),
                     },
                     state: Readiness::Ready,
                 })
@@ -257,6 +264,7 @@ mod tests {
             target_zone: "Z2FDTNDATAQYW2".into(),
             certificates: Vec::new(),
             routing: None,
+            health_check: None,
         }
     }
 
@@ -267,6 +275,20 @@ mod tests {
         assert!(leads_to(&record("dualstack.Web-1.eu-west-1.elb.amazonaws.com."), "web-1.eu-west-1.elb.amazonaws.com"));
         assert!(!leads_to(&record("other-web-1.eu-west-1.elb.amazonaws.com."), "web-1.eu-west-1.elb.amazonaws.com"));
         assert_eq!(said(&record("d111.cloudfront.net.")), "AAAA d111.cloudfront.net");
+    }
+
+    #[test]
+    fn a_health_check_is_in_the_request_and_read_back() {
+        let with = |health_check: Option<&str>| {
+            let record = Record { health_check: health_check.map(str::to_owned), routing: Some(Routing::Primary), ..record("a") };
+            record.to_sdk("eu-west-1").unwrap()
+        };
+        let sent = with(Some("abc"));
+        assert_eq!((sent.health_check_id(), health_check_of(&sent)), (Some("abc"), "${=route53.health_check:abc}".to_owned()));
+        assert!(sent.alias_target().is_some_and(AliasTarget::evaluate_target_health));
+        for none in [Some(""), None] {
+            assert_eq!((with(none).health_check_id(), health_check_of(&with(none))), (None, String::new()));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::cloudfront::Distribution;
 use crate::aws::ec2::NatGateway;
 use crate::aws::elbv2::LoadBalancer;
+use crate::aws::route53::HealthCheck;
 use crate::engine::{Node, Resource};
 
 pub fn find(parts: &Parts<'_>, node: &Node) -> Vec<Found> {
@@ -20,6 +21,11 @@ pub fn find(parts: &Parts<'_>, node: &Node) -> Vec<Found> {
         Distribution::KIND => {
             let dimensions = [("DistributionId", attribute::<Distribution>(node, "id")), ("Region", "Global".to_owned())];
             vec![Found::new(node, "cdn.errors", &dimensions).at(CLOUDFRONT_REGION, parts.scope)]
+        }
+        // So does Route 53 (<https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-cloudwatch.html>).
+        HealthCheck::KIND if node.origin.starts_with("recovery") => {
+            let dimensions = [("HealthCheckId", attribute::<HealthCheck>(node, "id"))];
+            vec![Found::named("main", "recovery", "recovery.health_check", &dimensions).at(CLOUDFRONT_REGION, parts.scope)]
         }
         Certificate::KIND => {
             let Some(certificate) = read::<Certificate>(node) else { return Vec::new() };

@@ -124,7 +124,7 @@ impl Found {
             period: watch.period,
             evaluation_periods: watch.periods,
             datapoints: Some(watch.periods),
-            threshold: self.percent.map_or(threshold / watch.per, |percent| (threshold * percent).round()),
+            threshold: self.percent.map_or(threshold / watch.per + watch.plus, |percent| (threshold * percent).round()),
             comparison: if watch.below { "LessThanThreshold" } else { "GreaterThanThreshold" }.into(),
             missing_data: MISSING.into(),
             // Of few requests, the slowest is all that a percentile knows.
@@ -335,6 +335,7 @@ fn is_elsewhere(stack: &Stack, off: &str) -> bool {
     let mut words = off.split('.');
     match (words.next(), words.next()) {
         (Some("cdn"), _) => stack.cdn.is_some(),
+        (Some("recovery"), _) => stack.recovery.is_some() || stack.second.is_some(),
         (Some("services"), Some(name)) => {
             let is_known = stack.services.keys().any(|known| known.as_str() == name);
             is_known && words.next() == Some("running") && !stack.logs.container_insights

@@ -22,6 +22,8 @@ pub struct Watch {
     pub unit: &'static str,
     /// How much of what the file says is one of these: seconds of a day, where CloudWatch counts in days.
     pub per: f64,
+    /// What is added to what the file says, which of a switch is nothing.
+    pub plus: f64,
     /// What is the matter, for people who get the message: the threshold follows.
     pub trouble: &'static str,
     /// Why someone wants to know.
@@ -45,6 +47,7 @@ impl Watch {
             Some("functions") => "function",
             Some("load_balancer") => "load-balancer",
             Some("cdn") => "cdn",
+            Some("recovery") => "recovery",
             _ => "network",
         }
     }
@@ -59,7 +62,7 @@ impl Watch {
             3_600.. => format!(" {preposition} an hour"),
             _ => format!(" {preposition} {} minutes", all / 60),
         };
-        format!("{} {word} {}{unit}{time}", self.trouble, threshold / self.per)
+        format!("{} {word} {}{unit}{time}", self.trouble, threshold / self.per + self.plus)
     }
 }
 
@@ -77,6 +80,7 @@ const fn watch(path: &'static str, namespace: &'static str, metric: &'static str
         periods: 3,
         unit: "",
         per: 1.0,
+        plus: 0.0,
         trouble: "",
         why: "",
     }
@@ -197,6 +201,15 @@ pub const ALL: &[Watch] = &[
         "connections to the internet fail",
     ),
     watch("cdn.errors", "AWS/CloudFront", "5xxErrorRate", "Average").said("5xx answers", "%", "users see errors"),
+    // 1 is healthy (<https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-cloudwatch.html>).
+    Watch { plus: 1.0, ..watch("recovery.health_check", "AWS/Route53", "HealthCheckStatus", "Minimum") }
+        .below()
+        .every(MINUTES, 5)
+        .said(
+            "status of the region's health check",
+            "",
+            "the application does not answer there, and users are led to the other region",
+        ),
     Watch { per: 86_400.0, ..watch("certificates.expiry", "AWS/CertificateManager", "DaysToExpiry", "Minimum") }
         .below()
         .every(1_440 * MINUTES, 1)

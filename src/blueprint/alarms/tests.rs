@@ -404,7 +404,8 @@ fn the_documents_have_every_alarm() {
 fn every_alarm_has_a_threshold_and_a_row() {
     let source = [include_str!("parts.rs"), include_str!("edge.rs")].concat();
     let paths: Vec<&str> = table::ALL.iter().map(|watch| watch.path).collect();
-    let sections = ["services", "load_balancer", "databases", "caches", "network", "cdn", "certificates", "queues", "functions"];
+    let sections =
+        ["services", "load_balancer", "databases", "caches", "network", "cdn", "recovery", "certificates", "queues", "functions"];
     let asked: Vec<&str> = source
         .split('"')
         .skip(1)

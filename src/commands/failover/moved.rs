@@ -86,9 +86,16 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
     let left = left(&loaded.stack);
     let stack = &mut moved.stack;
     // Nothing is read from there.
-    let mode = stack.recovery.take().map(|recovery| recovery.mode).filter(|mode| mode.has_standby());
+    let recovery = stack.recovery.take().filter(|recovery| recovery.mode.has_standby());
+    let mode = recovery.as_ref().map(|recovery| recovery.mode);
     stack.history_bucket = None;
-    stack.second = mode.map(|mode| Second { home: home.clone(), mode, follows: false, sources: BTreeMap::new() });
+    stack.second = recovery.map(|Recovery { mode, health_check, .. }| Second {
+        home: home.clone(),
+        mode,
+        follows: false,
+        sources: BTreeMap::new(),
+        health_check,
+    });
     if let Zones::Names(zones) = &stack.network.zones {
         stack.network.zones = Zones::Count(u8::try_from(zones.len()).unwrap_or(u8::MAX));
     }
@@ -124,7 +131,8 @@ pub fn to(loaded: &Loaded, region: &str) -> Moved {
 pub fn standby(loaded: &Loaded, recovery: &Recovery, sources: BTreeMap<String, String>) -> Moved {
     let mut moved = to(loaded, &recovery.region);
     let stack = &mut moved.loaded.stack;
-    stack.second = Some(Second { home: moved.home.clone(), mode: recovery.mode, follows: true, sources });
+    let health_check = recovery.health_check.clone();
+    stack.second = Some(Second { home: moved.home.clone(), mode: recovery.mode, follows: true, sources, health_check });
     for service in stack.services.values_mut() {
         match recovery.mode {
             Mode::PilotLight | Mode::Backup => (service.count, service.scale) = (Some(0), None),

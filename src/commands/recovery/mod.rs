@@ -1,6 +1,7 @@
 //! `stack recovery`: whether the objectives can hold, and the standby in the second region.
 
 pub mod cost;
+mod health;
 mod standby;
 
 use std::collections::BTreeMap;
@@ -76,6 +77,8 @@ struct Measured {
     usual_seconds: u64,
     /// Whether that is within `rto`: the last one, or else what is usual, if that alone takes longer. Otherwise it is not known.
     rto_holds: Option<bool>,
+    /// The health checks of the regions that serve, from outside; empty where the file has none.
+    health: Vec<health::Region>,
     /// What a failover would meet.
     findings: Vec<ui::Problem>,
 }
@@ -136,6 +139,7 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
     let rehearsed = session.to(&session.cx.scope.stack, &rehearsal_name(&loaded.env));
     let newest = |one: &Took| one.began.clone();
     let (there, rehearsed) = (figures::last(&session).await?, figures::last(&rehearsed).await?);
+    let health = health::of(loaded, &session).await;
     let last = there.into_iter().chain(rehearsed).max_by_key(newest);
     let rto_holds = can_hold(last.as_ref().map(|took| took.seconds), usual.as_secs(), recovery.rto.as_secs());
     let refused = findings.iter().any(|finding| finding.severity == "refused");
@@ -150,6 +154,7 @@ async fn measure(loaded: &Loaded, recovery: &Recovery, aws: &Aws, color: Color) 
         last,
         usual_seconds: usual.as_secs(),
         rto_holds,
+        health,
         findings,
     })
 }
@@ -289,6 +294,7 @@ fn text(measured: &Measured, home: &str, terminal: &Terminal) -> String {
             ));
         }
     }
+    out.push_str(&health::text(&measured.health, terminal));
     if !measured.findings.is_empty() {
         let row = |one: &ui::Problem| {
             let about = one.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));

@@ -11,7 +11,8 @@ const DAY: f64 = 86_400.0;
 
 /// Checks that topics are where alarms can reach them, and warns of alarms in us-east-1 without one there.
 fn topics(checks: &mut Checks<'_>, alarms: &Alarms) {
-    let has_two = checks.stack.cdn.is_some() && checks.stack.region != CLOUDFRONT;
+    let is_checked = checks.stack.recovery.as_ref().is_some_and(|recovery| recovery.health_check.is_some());
+    let has_two = (checks.stack.cdn.is_some() || is_checked) && checks.stack.region != CLOUDFRONT;
     let is_good = |region: &str| region == checks.stack.region || has_two && region == CLOUDFRONT;
     let regions: Vec<Option<&str>> = alarms.topics.iter().map(|topic| arn(topic).map(|parts| parts[3])).collect();
     let wrong: Vec<(usize, &str)> =
@@ -23,7 +24,8 @@ fn topics(checks: &mut Checks<'_>, alarms: &Alarms) {
     }
     let none_there = !regions.contains(&Some(CLOUDFRONT)) && !alarms.has_subscribers();
     if has_two && !regions.is_empty() && none_there {
-        let message = format!("the alarms of `cdn` are in `{CLOUDFRONT}`, and notify no one");
+        let of = if checks.stack.cdn.is_some() { "cdn" } else { "recovery.health_check" };
+        let message = format!("the alarms of `{of}` are in `{CLOUDFRONT}`, and notify no one");
         let help = format!("name a topic in `{CLOUDFRONT}`, too, or an address in `alarms.email`");
         checks.at("alarms.topics", "none there", Diagnostic::warning("no-recipient", message).help(help));
     }

@@ -415,6 +415,26 @@ fn objectives_that_cannot_hold_are_refused() {
 }
 
 #[test]
+fn health_checks_need_names_and_a_path_that_answers() {
+    let text = |mode: &str, check: &str, balancer: &str, routes: &str| {
+        format!(
+            "stack: a\nregion: eu-west-1\nnetwork: {{zones: 2, nat: single}}\nexisting: {{zones: {{main: a.example}}}}\ncertificates: {{site: {{domain: a.example, zone: existing.zones.main}}}}\nload_balancer: {{{balancer}}}\nservices: {{web: {{image: i, port: 80, routes: [{routes}]}}}}\nalarms: {{topics: [\"arn:aws:sns:eu-west-1:123456789012:ops\"]}}\nrecovery: {{region: eu-central-1, mode: {mode}, rpo: 5m, rto: 1h, health_check: {{{check}}}}}\n"
+        )
+    };
+    let (mode, check, balancer, routes) = ("warm_standby", "path: /health", "certificate: certificates.site", "/*");
+    let warned = loaded(&text(mode, check, balancer, routes)).warnings.render(100, false, true);
+    assert!(warned.contains("the alarms of `recovery.health_check` are in `us-east-1`, and notify no one"), "{warned}");
+    let pilot = text("pilot_light", check, balancer, routes);
+    let backup = text("backup", check, balancer, routes);
+    let nameless = text(mode, check, "dns: false, certificate: certificates.site", routes);
+    let hosts = text(mode, "path: /health, interval: 15s", balancer, "a.example/*, /api/*");
+    let inside = text(mode, "path: health", "certificate: certificates.site, internal: true", routes);
+    let closed = "certificate: certificates.site, allow: [192.0.2.0/24], ssl_policy: ELBSecurityPolicy-TLS13-1-3-2021-06";
+    let all = [pilot, backup, nameless, hosts, inside, text(mode, check, closed, routes)];
+    insta::assert_snapshot!(all.map(|text| refused(&text, None)).join("\n"));
+}
+
+#[test]
 fn what_a_task_carries_is_said_once() {
     let of = |capacity: &str| {
         let service = "stack: a\nregion: us-east-1\nservices: {web: {image: \"i:1\"}}\n";

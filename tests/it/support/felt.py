@@ -171,6 +171,8 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
     "chatbot.slack_channel": ("chatbot/latest/APIReference/API_UpdateSlackChannelConfiguration.html", {"": silent}),
     "chatbot.teams_channel": ("chatbot/latest/APIReference/API_UpdateMicrosoftTeamsChannelConfiguration.html", {"": silent}),
+    # Records that have it lead by its answers from then on.
+    "route53.health_check": ("Route53/latest/APIReference/API_UpdateHealthCheck.html", {"": silent}),
     "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
     # Backups that exist keep their time ("only applies to recovery points created after the update").
     "backup.plan": ("aws-backup/latest/devguide/updating-a-backup-plan.html", {"rules": silent}),

@@ -2,6 +2,8 @@
 # Ours is what carries the stack's tags, what is named after it without carrying another's, and what lies inside either.
 # What AWS goes on listing after it is gone (deleted NAT gateways, inactive services and clusters) is left out; inactive
 # task definitions, which AWS never forgets, are a kind of their own.
+import re
+
 import boto3
 import botocore.exceptions
 
@@ -314,6 +316,11 @@ def secrets_and_keys():
             # No test has alias records of its own.
             if "AliasTarget" in record:
                 put("route53.record", record["Name"] + " " + record["Type"], record)
+    # Also those that a run which died left without tags.
+    for check in pages("route53", "list_health_checks", "HealthChecks"):
+        tags = client("route53").list_tags_for_resource(ResourceType="healthcheck", ResourceId=check["Id"])["ResourceTagSet"]["Tags"]
+        if ours(tags) or re.match("stack-[0-9a-f]{16}-", check["CallerReference"]):
+            put("route53.health_check", check["Id"], check, Tags=tags)
 
 
 def edge_and_money():
