@@ -663,6 +663,48 @@ def _bucket_name(ask: Ask) -> str | None:
     return None
 
 
+@rule(
+    "R45",
+    "s3:PutBucketCors",
+    code="InvalidRequest",
+    source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html; AWS's refusal (versity/versitygw#1870)",
+)
+def _wildcards_of_cors(ask: Ask) -> str | None:
+    for one in (ask.get("CORSConfiguration") or {}).get("CORSRules") or []:
+        for field in ("AllowedOrigin", "AllowedHeader"):
+            for text in one.get(f"{field}s") or []:
+                if text.count("*") > 1:
+                    return f'{field} "{text}" can not have more than one wildcard.'
+    return None
+
+
+@rule(
+    "R46",
+    "s3:PutBucketCors",
+    code="InvalidRequest",
+    source="https://docs.aws.amazon.com/AmazonS3/latest/API/API_CORSRule.html, AllowedMethods; AWS's refusal",
+)
+def _methods_of_cors(ask: Ask) -> str | None:
+    for one in (ask.get("CORSConfiguration") or {}).get("CORSRules") or []:
+        for method in one.get("AllowedMethods") or []:
+            if method not in ("GET", "PUT", "POST", "DELETE", "HEAD"):
+                return f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
+    return None
+
+
+@rule(
+    "R47",
+    "s3:PutBucketCors",
+    code="MalformedXML",
+    source="https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html: up to 100 rules, with origins and methods",
+)
+def _rules_of_cors(ask: Ask) -> str | None:
+    rules = (ask.get("CORSConfiguration") or {}).get("CORSRules") or []
+    if 0 < len(rules) <= 100 and all(one.get("AllowedMethods") and one.get("AllowedOrigins") for one in rules):
+        return None
+    return "The XML you provided was not well-formed or did not validate against our published schema"
+
+
 def _size(document: str) -> int:
     return len(re.sub(r"\s", "", document))
 

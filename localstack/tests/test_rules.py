@@ -36,6 +36,11 @@ def lets_in(*services: str) -> str:
     )
 
 
+def cors(*rules: dict) -> dict:
+    plain = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://*.example.com"], "AllowedHeaders": ["x-amz-*"]}
+    return {"Bucket": "cors", "CORSConfiguration": {"CORSRules": [plain | rule for rule in rules]}}
+
+
 def distribution(certificate: dict) -> dict:
     # As short as it can be: AWS looks at more, the rule does not.
     return {
@@ -240,6 +245,16 @@ ROWS = [
         "elbv2:CreateTargetGroup",
         {"Name": "t", "Protocol": "HTTP", "HealthCheckIntervalSeconds": 5},
         {"Name": "t", "Protocol": "HTTP", "HealthCheckIntervalSeconds": 6},
+    ),
+    *(
+        Row(id, "s3:PutBucketCors", cors(*bad), cors({}))
+        for id, bad in [
+            ("R45", [{"AllowedOrigins": ["https://*.*.example.com"]}]),
+            ("R45", [{"AllowedHeaders": ["x-*-*"]}]),
+            ("R46", [{"AllowedMethods": ["PATCH"]}]),
+            ("R47", [{}] * 101),
+            ("R47", [{"AllowedOrigins": []}]),
+        ]
     ),
     Row("R19", "s3:CreateBucket", {"Bucket": "xn--bucket"}, {"Bucket": "bucket-xn-2"}),
     Row(

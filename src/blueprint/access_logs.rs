@@ -48,6 +48,7 @@ pub fn bucket(
         encryption: Some(how),
         lifecycle,
         object_lock: None,
+        cors: BTreeMap::new(),
         website: Website::default(),
         tags: Tags::new(),
     };

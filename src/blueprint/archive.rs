@@ -43,7 +43,8 @@ const REMOVED: &str = "removed/";
 const DAYS: i32 = 30;
 const DAY: u64 = 86_400;
 
-fn days(time: Duration) -> i32 {
+/// Returns a time as a number of days.
+pub(super) fn days(time: Duration) -> i32 {
     i32::try_from(time.as_secs() / DAY).unwrap_or(i32::MAX)
 }
 
@@ -99,7 +100,7 @@ pub fn expand(
 
 /// Returns the rule that moves objects: from 128 KiB on, S3 moves none that are smaller
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html>).
-fn moving(prefix: Option<&str>, after: Duration, to: ArchiveClass, deleted: Option<Duration>) -> LifecycleRule {
+pub(super) fn moving(prefix: Option<&str>, after: Duration, to: ArchiveClass, deleted: Option<Duration>) -> LifecycleRule {
     LifecycleRule {
         prefix: prefix.map(str::to_owned),
         move_after: [(to.as_str().to_owned(), days(after))].into(),
@@ -146,6 +147,7 @@ fn bucket(graph: &mut Graph, section: &Archive, key: &str) -> Result<Ref<Bucket>
         ownership: Some("BucketOwnerEnforced".into()),
         encryption: Some(encryption(Some(key.to_owned()))),
         lifecycle,
+        cors: BTreeMap::new(),
         website: Website::default(),
         tags: Tags::new(),
     };
@@ -267,14 +269,20 @@ pub(super) fn program(graph: &mut Graph, of: &Program<'_>, keys: &Keys, facts: &
     )
 }
 
-/// Adds the rule to a bucket of `resources`.
+/// Adds the rule to a bucket of `buckets` or `resources`.
 fn moves(graph: &mut Graph, name: &str, of: &BucketArchive, problems: &mut Vec<Problem>) {
     let key = Key::new(Bucket::KIND, name);
     let mut problem = |message: String, help: &str| {
         problems.push(Problem { at: format!("archive.buckets.{name}"), code: "unknown-reference", message, help: help.into() });
     };
-    let Some(node) = graph.nodes_mut().find(|node| node.key == key && node.origin.starts_with("resources.")) else {
-        problem(format!("the bucket `{name}` does not exist"), "describe it under `resources`: `s3.bucket: { NAME: {} }`");
+    let Some(node) = graph
+        .nodes_mut()
+        .find(|node| node.key == key && ["buckets.", "resources."].iter().any(|section| node.origin.starts_with(section)))
+    else {
+        problem(
+            format!("the bucket `{name}` does not exist"),
+            "add it to `buckets`, or to `resources`: `s3.bucket: { NAME: {} }`",
+        );
         return;
     };
     let rule = serde_json::to_value(moving(of.prefix.as_deref(), of.after, of.to, of.delete_after)).unwrap_or(Value::Null);

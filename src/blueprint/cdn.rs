@@ -173,6 +173,7 @@ fn assets(
             encryption: Some(access_logs::encryption(keys.arn(None))),
             lifecycle: BTreeMap::from([("tidy".to_owned(), rule)]),
             object_lock: None,
+            cors: BTreeMap::new(),
             website: Website::default(),
             tags: Tags::new(),
         },

@@ -20,6 +20,8 @@ enum How {
     Flag,
     /// Whatever it is, this.
     On,
+    /// Whatever it is, this time.
+    Month,
 }
 
 /// The fields of kinds that a section of the file gives by one key, which is relative to where the object comes from.
@@ -41,6 +43,7 @@ const ROWS: &[(&str, &[&str], &str, How)] = &[
     ("rds.instance", &["logs"], "logs", How::Plain),
     ("rds.instance", &["multi_az"], "multi_az", How::Plain),
     ("rds.instance", &["port"], "port", How::Plain),
+    ("s3.bucket", &["versioning"], "versions", How::Month),
     ("secretsmanager.rotation", &["days"], "password.rotate", How::Days),
     ("secretsmanager.secret", &["rotation"], "password.rotate", How::Days),
 ];
@@ -52,6 +55,7 @@ impl How {
             How::Days => format!("{value}d").into(),
             How::Flag => (value == "true").into(),
             How::On => true.into(),
+            How::Month => "30d".into(),
         }
     }
 }
@@ -142,6 +146,8 @@ mod tests {
         let balancer = |field, value| path("load_balancer", "elbv2.load_balancer/main", field, value);
         let protection = balancer(&["attributes", "deletion_protection.enabled"], json!("true"));
         assert_eq!(protection, Some(("load_balancer/deletion_protection".into(), json!(true))));
+        let bucket = path("buckets.uploads", "s3.bucket/uploads", &["versioning"], json!(true));
+        assert_eq!(bucket, Some(("buckets/uploads/versions".into(), json!("30d"))));
         let other = balancer(&["attributes", "a.b"], json!("x"));
         assert_eq!(other, Some(("load_balancer/attributes/a.b".into(), json!("x"))));
     }

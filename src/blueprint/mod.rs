@@ -8,6 +8,7 @@ pub mod alarms;
 mod archive;
 mod archive_jobs;
 mod backup;
+mod buckets;
 mod budget;
 mod caches;
 mod cdn;
@@ -48,6 +49,7 @@ pub use facts::{Expiry, Facts, Problem, hosted, placed, wanted};
 
 use std::collections::BTreeMap;
 
+use self::buckets::Buckets;
 use self::certificates::Certificates;
 use self::keys::Keys;
 use self::load_balancer::Balancer;
@@ -123,7 +125,9 @@ fn sections(
     let keys = keys::expand(graph, stack, facts)?;
     let certificates = certificates::expand(graph, stack, facts)?;
     problems.extend(certificates::misplaced(&certificates, stack, facts));
-    let (balancer, jobs) = in_network(graph, stack, &keys, &certificates, facts, problems)?;
+    let buckets = buckets::expand(graph, stack, &keys)?;
+    let made = Made { keys: &keys, certificates: &certificates, buckets: &buckets };
+    let (balancer, jobs) = in_network(graph, stack, &made, facts, problems)?;
     let distribution = cdn::expand(graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
     dns::expand(graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
     firewall::expand(graph, stack, balancer.as_ref(), distribution.as_ref(), &keys, facts)?;
@@ -145,16 +149,23 @@ fn sections(
     access::limit(graph, stack, facts.scope)
 }
 
+/// What the network's objects refer to.
+struct Made<'a> {
+    keys: &'a Keys,
+    certificates: &'a Certificates,
+    buckets: &'a Buckets,
+}
+
 /// Adds the network, if there is one, and what is in it: the load balancer, databases, caches and services. Returns the load balancer, and
 /// the task definitions of the archive's jobs.
 fn in_network(
     graph: &mut Graph,
     stack: &Stack,
-    keys: &Keys,
-    certificates: &Certificates,
+    made: &Made<'_>,
     facts: &Facts<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<(Option<Balancer>, Vec<JobTask>), Error> {
+    let Made { keys, certificates, buckets } = *made;
     if !(facts.has_network && facts.host.is_none() || stack.needs_network()) {
         return Ok((None, Vec::new()));
     }
@@ -180,7 +191,8 @@ fn in_network(
     offers.extend(uses::existing(facts));
     offers.extend(facts.host.iter().flat_map(share::offers));
     problems.extend(uses::ambiguous(stack, &offers));
-    let inputs = services::Inputs { stack, network: &network, balancer: balancer.as_ref(), keys, offers: &offers, facts };
+    let inputs =
+        services::Inputs { stack, network: &network, balancer: balancer.as_ref(), keys, buckets, offers: &offers, facts };
     let jobs = services::expand(graph, &inputs)?;
     rotation::expand(graph, stack, keys, facts)?;
     Ok((balancer, jobs))

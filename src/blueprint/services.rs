@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::buckets::{self, Buckets};
 use super::connect::{Links, server};
 use super::facts::{Facts, slug};
 use super::keys::Keys;
@@ -39,6 +40,8 @@ pub struct Inputs<'a> {
     pub balancer: Option<&'a Balancer>,
     /// The keys that encrypt their logs.
     pub keys: &'a Keys,
+    /// The buckets of the section.
+    pub buckets: &'a Buckets,
     /// What databases and caches have for those who use them.
     pub offers: &'a Offers,
     /// What is known of the account.
@@ -165,7 +168,7 @@ struct Used {
 }
 
 impl Used {
-    fn new(stack: &Stack, section: &Section, offers: &Offers) -> Used {
+    fn new(stack: &Stack, section: &Section, offers: &Offers, stored: &Buckets) -> Used {
         let mut out = Used::default();
         // What the file itself says of a variable counts.
         let said = |name: &String| section.environment.contains_key(name) || section.secrets.contains_key(name);
@@ -187,6 +190,7 @@ impl Used {
                 (variable("url"), format!("http://{name}:{port}")),
             ]);
         }
+        out.environment.extend(buckets::variables(section, stored));
         out.environment.retain(|name, _| !said(name));
         out
     }
@@ -311,12 +315,13 @@ impl<'a> Services<'a> {
     /// Adds the task definition, with the roles that it needs: that of ECS and that of the program.
     fn task(&mut self, entry: &Entry<'_>, logs: &Ref<LogGroup>) -> Result<(Ref<TaskDefinition>, [Ref<Role>; 2]), Error> {
         let Entry { name, section, origin, more } = entry;
-        let Inputs { stack, facts, offers, .. } = self.inputs;
+        let Inputs { stack, facts, offers, buckets: stored, .. } = self.inputs;
         let image = image(&section.image, facts);
-        let used = Used::new(stack, section, offers);
+        let used = Used::new(stack, section, offers, stored);
         let secrets = section.secrets.values().chain(&used.secret_arns);
         let execution_role = self.role(entry, "exec", policies::execution(&image, secrets, logs, facts.scope))?;
         let mut allowed = policies::task(section, self.sessions.as_ref());
+        allowed.extend(buckets::permissions(section, stored, facts.scope).map(|policy| ("buckets".to_owned(), policy)));
         allowed.extend(more.clone());
         let task_role = self.role(entry, "task", allowed)?;
         let roles = [execution_role.clone(), task_role.clone()];

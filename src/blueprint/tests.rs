@@ -196,7 +196,7 @@ fn removed_keys_leave_no_trace_or_are_known_to_stay() {
         "services": {
             "web": {
                 "image": "i", "port": 80, "routes": ["/*"], "uses": ["services.api", "databases.main", "caches.sessions"],
-                "cpu": 512, "memory": 1024, "architecture": "arm64", "command": ["a"], "entrypoint": ["a"],
+                "buckets": {"uploads": "read-write"}, "cpu": 512, "memory": 1024, "architecture": "arm64", "command": ["a"], "entrypoint": ["a"],
                 "environment": {"A": "b"}, "health": {"path": "/up", "interval": "20s"}, "count": 2, "grace": "90s",
                 "stop_timeout": "60s", "deregistration_delay": "10s", "exec": true, "spot": true, "public": true,
                 "logs": {"retention": "7d"}, "readonly_root": true, "writable": ["/tmp"], "policies": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}],
@@ -213,6 +213,13 @@ fn removed_keys_leave_no_trace_or_are_known_to_stay() {
                 "begin": {"snapshot": "mine"},
             },
             "rotated": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}},
+        },
+        "buckets": {
+            "uploads": {
+                "versions": "7d", "expire": "365d", "archive": {"prefix": "a/", "after": "90d", "to": "glacier", "delete_after": "300d"},
+                "cors": {"origins": ["https://a.example"], "methods": ["POST"], "headers": ["x-a"], "expose": ["x-b"], "max_age": "1m"},
+                "key": "arn:aws:kms:us-east-1:123456789012:key/1",
+            },
         },
         "caches": {
             "sessions": {

@@ -86,6 +86,9 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
                 put("cdn.distribution_id".into(), text("id"));
             }
             "s3.bucket" if name == ASSETS => put("cdn.bucket".into(), text("name")),
+            "s3.bucket" if seen.section().is_some_and(|section| section.starts_with("buckets.")) => {
+                put(format!("buckets.{name}.name"), text("name"));
+            }
             // By the user name, which need not be the object's name.
             "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
             "iam.role" if name == AUDITOR => put("access.auditor".into(), text("arn")),

@@ -35,7 +35,7 @@ pub struct Archive {
     pub delete_after: Option<Duration>,
     /// Whether exports can be deleted before their time. Default: they can.
     pub lock: Option<ArchiveLock>,
-    /// The buckets of `resources` whose objects move to an archive, by name. Default: none.
+    /// The buckets of `buckets` and `resources` whose objects move to an archive, by name. Default: none.
     pub buckets: BTreeMap<Name, BucketArchive>,
     /// Tasks that export what they choose into the archive and then, when that is confirmed by a manifest, remove it from their
     /// database; by name. Default: none.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::alarms::{Count, Percent, Switch, Threshold, Time, Unit as _};
+use super::buckets::Versions;
 use super::diagnostic::{Diagnostic, MOST, short};
 use super::exceptions;
 use super::firewall::{AnyCidr, Country};
@@ -517,6 +518,7 @@ fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
         Count::FORMAT => text.parse::<Threshold<Count>>().map(drop),
         Time::FORMAT => text.parse::<Threshold<Time>>().map(drop),
         Switch::FORMAT => text.parse::<Threshold<Switch>>().map(drop),
+        "stack-versions" => text.parse::<Versions>().map(drop),
         "stack-rotation" => text.parse::<Rotation>().map(drop),
         "stack-route" => text.parse::<Route>().map(drop),
         "stack-route-path" => route::path(text),

@@ -29,7 +29,7 @@ impl Stack {
             }
         }
         // A key has a price of its own, and encrypts what is kept: an environment that keeps nothing has none.
-        if stack.databases.is_empty() && stack.caches.is_empty() {
+        if stack.databases.is_empty() && stack.caches.is_empty() && stack.buckets.is_empty() {
             stack.keys.clear();
             left_out.push("keys");
         }

@@ -25,6 +25,7 @@ pub mod alarms;
 pub mod archive;
 pub mod awake;
 pub mod backup;
+pub mod buckets;
 pub mod budget;
 pub mod cache;
 pub mod capacity;

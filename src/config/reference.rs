@@ -59,6 +59,11 @@ const SECTIONS: &[(&str, &str, &str)] = &[
          when it has `parameters`; a subnet group for all",
     ),
     (
+        "buckets",
+        "buckets: { uploads: { cors: { origins: [\"https://app.example.com\"] } } }",
+        "for each bucket an S3 bucket without public access, encrypted and with lifecycle rules, and a policy that requires TLS",
+    ),
+    (
         "cdn",
         "cdn: { static: { paths: [\"/static/*\"] } }",
         "a CloudFront distribution; for `static` an origin access control, and without `static.bucket` a bucket with its policy; for \

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::PolicyStatement;
 use super::route::Route;
 use super::scalar::{Scalar, SecretArn};
-use super::values::{Duration, Retention};
+use super::values::{Duration, Name, Retention};
 
 /// An image as a regular expression: no spaces, and no `$` but in references. Its whole syntax is checked for sense.
 pub(crate) const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
@@ -74,6 +74,11 @@ pub struct Service {
         "examples": ["services.api", "databases.main", "caches.main", "existing.databases.main"],
     }))]
     pub uses: Vec<String>,
+    /// What the containers may do with the objects of `buckets`, by the name of the bucket. It gives them permissions for that bucket alone
+    /// and for its key, and sets an environment variable such as `BUCKET_UPLOADS_NAME`. Default: nothing.
+    #[serde(default)]
+    #[schemars(example = &BTreeMap::from([("uploads", "read-write")]))]
+    pub buckets: BTreeMap<Name, BucketAccess>,
     /// What the containers may do in AWS: statements of an IAM policy. Default: nothing.
     #[serde(default)]
     pub policies: Vec<PolicyStatement>,
@@ -128,6 +133,16 @@ impl Service {
     pub fn tasks(&self) -> u32 {
         self.count.or(self.scale.as_ref().map(|scale| scale.min)).unwrap_or(1)
     }
+}
+
+/// What a service may do with the objects of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BucketAccess {
+    /// Read and list them.
+    Read,
+    /// Read, list, write and delete them. Old versions stay.
+    ReadWrite,
 }
 
 /// A processor architecture.

@@ -14,6 +14,7 @@ use super::alarms::{Alarms, watched};
 use super::archive::Archive;
 use super::awake::Schedule;
 use super::backup::Backup;
+use super::buckets::BucketSection;
 use super::budget::Budget;
 use super::cache::Cache;
 use super::capacity::Capacity;
@@ -92,6 +93,9 @@ pub struct Stack {
     /// Caches on ElastiCache, by name. Default: none.
     #[serde(default)]
     pub caches: BTreeMap<Name, Cache>,
+    /// Buckets of S3 for objects of the application, by name: uploads, invoices and the like. Default: none.
+    #[serde(default)]
+    pub buckets: BTreeMap<Name, BucketSection>,
     /// A CloudFront distribution in front of the load balancer and of static files. Default: none.
     #[serde(default)]
     pub cdn: Option<Cdn>,
@@ -144,7 +148,7 @@ pub struct Stack {
     #[serde(default)]
     pub access: Access,
     /// KMS keys, by name. The key called `main` encrypts databases, Valkey and Redis caches, passwords and log groups that name
-    /// no other key, the buckets of `cdn` and `archive`, and the topic of `alarms`. Default: none, and AWS's own keys encrypt them.
+    /// no other key, the buckets of `buckets`, `cdn` and `archive`, and the topic of `alarms`. Default: none, and AWS's own keys encrypt them.
     #[serde(default)]
     pub keys: BTreeMap<Name, KeySection>,
     /// ACM certificates, by name. `load_balancer` and `cdn` refer to them as `certificates.NAME`. Default: none.

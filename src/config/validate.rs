@@ -4,6 +4,7 @@ mod access;
 mod alarms;
 mod archive;
 mod backup;
+mod buckets;
 mod budget;
 mod caches;
 mod capacity;
@@ -64,6 +65,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     backup::backup(&mut checks);
     recovery::recovery(&mut checks);
     archive::archive(&mut checks);
+    buckets::buckets(&mut checks);
     budget::budget(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);

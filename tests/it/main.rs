@@ -12,6 +12,7 @@ mod architecture;
 mod archive;
 mod backup;
 mod begin;
+mod buckets;
 mod budget;
 mod caches;
 mod calls;

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{
-    self as sdk, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, DefaultRetention, ErrorDocument,
-    IndexDocument, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership,
-    OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, RedirectAllRequestsTo, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging, VersioningConfiguration,
+    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, DefaultRetention, ErrorDocument, IndexDocument,
+    ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, RedirectAllRequestsTo, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, VersioningConfiguration,
     WebsiteConfiguration,
 };
 use futures::future::try_join_all;
@@ -12,8 +12,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::cors::{self, CorsRule};
 use super::lifecycle::{LifecycleRule, configuration};
-use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, tags_now, to_sdk};
+use super::retag::{self, Proof};
+use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, to_sdk};
 use crate::aws::kms::Key;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tag_index;
@@ -22,6 +24,8 @@ use crate::aws::s3::errors::failed;
 use crate::aws::spelling::{How, Spelling, Wrong};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
+use crate::engine::proof::digest;
+use crate::engine::tags::TAG_DIGEST;
 use crate::engine::{
     Blocker, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual,
 };
@@ -55,6 +59,10 @@ pub struct Bucket {
     /// The lifecycle rules, by name. Others are removed. Left out: none.
     #[serde(default)]
     pub lifecycle: BTreeMap<String, LifecycleRule>,
+    /// Which web pages may send it requests from a browser: rules of CORS, by name. S3 uses the first one that matches, in the order of their
+    /// names. Others are removed. Left out: none.
+    #[serde(default)]
+    pub cors: BTreeMap<String, CorsRule>,
     /// Whether and how S3 serves it as a website of its own, without TLS. Left out: it does not.
     #[serde(default)]
     pub website: Website,
@@ -116,6 +124,10 @@ pub struct Live {
     pub domain: String,
     /// `NAME.s3.amazonaws.com`.
     pub global_domain: String,
+    /// Whether the fields were not read that few buckets have.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub unread: bool,
 }
 
 impl Live {
@@ -126,6 +138,7 @@ impl Live {
             arn: format!("arn:{}:s3:::{name}", scope.partition),
             domain: regional_domain(&scope.partition, &scope.region, name),
             global_domain: global_domain(&scope.partition, name),
+            unread: false,
         }
     }
 }
@@ -142,21 +155,24 @@ fn set<T>(answer: Result<T>) -> Result<Option<T>> {
 /// Reads the bucket's settings; nothing when it was deleted in the meantime.
 async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let (s3, name, owner) = (&cx.cloud.s3, &candidate.name, &cx.scope.account);
-    // A bucket that serves a website has to be asked about it alone: a quick plan leaves that out, as it does users' keys.
+    // Of what few buckets have, each is another question: a quick plan leaves these out. For websites and CORS a digest says which buckets can
+    // have them.
     let quick = tag_index::of(cx, "s3").await.is_some();
-    // Nor what else is another question for each bucket, and which few have.
     let lock = async {
         if quick { None } else { Some(s3.get_object_lock_configuration().bucket(name).expected_bucket_owner(owner).send().await) }
     };
     let website =
         async { if quick { None } else { Some(s3.get_bucket_website().bucket(name).expected_bucket_owner(owner).send().await) } };
-    let (versioning, public, ownership, encryption, lifecycle, website, lock) = tokio::join!(
+    let cors =
+        async { if quick { None } else { Some(s3.get_bucket_cors().bucket(name).expected_bucket_owner(owner).send().await) } };
+    let (versioning, public, ownership, encryption, lifecycle, website, cors, lock) = tokio::join!(
         s3.get_bucket_versioning().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner).send(),
         website,
+        cors,
         lock,
     );
     // The one of these questions that every bucket answers.
@@ -166,6 +182,7 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let encryption = set(encryption.map_err(failed("s3:GetBucketEncryption")))?;
     let lifecycle = set(lifecycle.map_err(failed("s3:GetBucketLifecycleConfiguration")))?;
     let website = website.map(|answer| set(answer.map_err(failed("s3:GetBucketWebsite")))).transpose()?.flatten();
+    let cors = cors.map(|answer| set(answer.map_err(failed("s3:GetBucketCors")))).transpose()?.flatten();
     let lock = lock.map(|answer| set(answer.map_err(failed("s3:GetObjectLockConfiguration")))).transpose()?.flatten();
     let yes = |value: Option<bool>| value == Some(true);
     Ok(Some(Bucket {
@@ -192,6 +209,7 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
             .flat_map(|a| a.rules.unwrap_or_default())
             .filter_map(|r| LifecycleRule::read(&r))
             .collect(),
+        cors: cors.map(|answer| cors::read(answer.cors_rules())).unwrap_or_default(),
         website: website.map_or_else(Website::default, |w| Website {
             index: w.index_document().map(|i| i.suffix().to_owned()),
             error: w.error_document().map(|e| e.key().to_owned()),
@@ -215,6 +233,12 @@ impl Bucket {
 }
 
 impl Bucket {
+    /// Checks whether the bucket has anything that a digest would prove ([`Resource::PROVEN`]).
+    pub(super) fn has_proven(&self) -> bool {
+        let Website { index, error, redirect } = &self.website;
+        !self.cors.is_empty() || index.is_some() || error.is_some() || redirect.is_some()
+    }
+
     fn website(&self) -> Result<Option<WebsiteConfiguration>> {
         let Website { index, error, redirect } = &self.website;
         if index.is_none() && error.is_none() && redirect.is_none() {
@@ -248,12 +272,21 @@ impl Resource for Bucket {
         Rule::after_create("lifecycle"),
         Rule::exact("lifecycle"),
         Rule::exact("lifecycle.*"),
+        Rule::after_create("cors"),
+        Rule::exact("cors"),
+        Rule::exact("cors.*"),
+        Rule::set("cors.*.origins"),
+        Rule::set("cors.*.methods"),
+        Rule::set("cors.*.headers"),
+        Rule::set("cors.*.expose"),
+        Rule::unit("cors.*.max_age_seconds", "s"),
         Rule::after_create("website"),
         Rule::exact("website"),
         Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(3, 3);
     const HOLDS_DATA: bool = true;
+    const PROVEN: &'static [&'static str] = &["cors", "website"];
     type Cloud = Clients;
     type Live = Live;
 
@@ -296,14 +329,18 @@ impl Resource for Bucket {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let candidates = candidates(cx).await?;
-        let found = try_join_all(candidates.iter().map(|candidate| async move {
+        let quick = tag_index::of(cx, "s3").await.is_some();
+        let settled = |candidate: &&Candidate| cx.reads.settled().contains(&Live::named(&cx.scope, &candidate.name).arn);
+        let asked = candidates.iter().filter(|candidate| !settled(candidate));
+        let found = try_join_all(asked.map(|candidate| async move {
             let ours = candidate.claim.name().is_some();
             let fields = if ours {
                 read(cx, candidate).await?
             } else {
                 Some(Bucket { tags: candidate.tags.clone(), ..Bucket::default() })
             };
-            let live = Live::named(&cx.scope, &candidate.name);
+            let mut live = Live::named(&cx.scope, &candidate.name);
+            live.unread = quick && ours && candidate.tags.contains_key(TAG_DIGEST);
             let claim = candidate.claim.clone();
             Ok::<_, Error>(fields.map(|fields| Observed { claim, live, fields, state: Readiness::Ready }))
         }));
@@ -312,7 +349,11 @@ impl Resource for Bucket {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let name = name(cx);
-        let mut place = CreateBucketConfiguration::builder().set_tags(Some(to_sdk(&self.tags)?));
+        let mut tags = self.tags.clone();
+        if self.has_proven() {
+            tags.insert(TAG_DIGEST.to_owned(), retag::UNPROVEN.to_owned());
+        }
+        let mut place = CreateBucketConfiguration::builder().set_tags(Some(to_sdk(&tags)?));
         if cx.scope.region != FIRST_REGION {
             place = place.location_constraint(BucketLocationConstraint::from(cx.scope.region.as_str()));
         }
@@ -334,6 +375,10 @@ impl Resource for Bucket {
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         let (s3, name, owner) = (&cx.cloud.s3, &live.name, &cx.scope.account);
+        let proves = Self::PROVEN.iter().any(|field| diff.touches(field));
+        if proves {
+            retag::before(cx, name).await?;
+        }
         if let (true, Some(block)) = (diff.touches("block_public_access"), self.block_public_access) {
             let all = PublicAccessBlockConfiguration::builder().block_public_acls(block).ignore_public_acls(block);
             let all = all.block_public_policy(block).restrict_public_buckets(block).build();
@@ -390,20 +435,15 @@ impl Resource for Bucket {
                 }
             }
         }
-        if let Some(edit) = TagEdit::of(diff, &self.tags) {
-            // S3 takes only all of them together, those of others too.
-            let mut all = tags_now(cx, name).await?;
-            all.retain(|key, _| !edit.remove.contains(key));
-            all.extend(edit.write);
-            let tagging: sdk::Tagging = built(Tagging::builder().set_tag_set(Some(to_sdk(&all)?)).build())?;
-            s3.put_bucket_tagging()
-                .bucket(name)
-                .expected_bucket_owner(owner)
-                .tagging(tagging)
-                .send()
-                .await
-                .map_err(failed("s3:PutBucketTagging"))?;
+        if diff.touches("cors") {
+            cors::write(cx, name, &self.cors).await?;
         }
+        let proof = match (proves, self.has_proven()) {
+            (false, _) => Proof::Same,
+            (true, true) => Proof::Is(digest(&live.arn, self)?),
+            (true, false) => Proof::None,
+        };
+        retag::after(cx, name, TagEdit::of(diff, &self.tags), proof).await?;
         Ok(live.clone())
     }
 
@@ -469,6 +509,7 @@ impl AwsKind for Bucket {
             "s3:PutEncryptionConfiguration",
             "s3:PutBucketWebsite",
             "s3:DeleteBucketWebsite",
+            "s3:PutBucketCORS",
             "s3:PutLifecycleConfiguration",
         ],
         delete: &["s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
@@ -482,6 +523,7 @@ impl AwsKind for Bucket {
 
     fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
         super::lifecycle::spell(object, wrong);
+        cors::spell(object, wrong);
     }
 }
 

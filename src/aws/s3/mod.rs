@@ -6,16 +6,19 @@ mod bucket_policy;
 mod checks;
 mod controls;
 pub mod copies;
+mod cors;
 mod cost;
 mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
 pub mod objects;
 pub mod requests;
+mod retag;
 pub mod versions;
 
 pub use bucket::{Bucket, Encryption, ObjectLock, Website};
 pub use bucket_policy::BucketPolicy;
+pub use cors::CorsRule;
 pub use lifecycle::LifecycleRule;
 
 use std::sync::Arc;

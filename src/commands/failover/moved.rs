@@ -218,6 +218,7 @@ fn left(stack: &Stack) -> Vec<String> {
     };
     let mut left: Vec<String> =
         of("s3.bucket").iter().map(|name| format!("the objects of `resources.s3.bucket.{name}`")).collect();
+    left.extend(stack.buckets.keys().map(|name| format!("the objects of `buckets.{name}`")));
     if stack.cdn.as_ref().is_some_and(|cdn| cdn.assets.as_ref().is_some_and(|assets| assets.bucket.is_none())) {
         left.push("the files of `cdn.static`, which `stack assets push` brings there".to_owned());
     }
@@ -317,6 +318,7 @@ services:
   web: { image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:1", port: 80, routes: ["/*"], public: true }
 databases: { main: { engine: postgres, version: "16" } }
 caches: { main: { engine: valkey, version: "8.0" } }
+buckets: { invoices: {} }
 resources: { s3.bucket: { uploads: {} } }
 backup: {}
 alarms:
@@ -340,6 +342,7 @@ recovery: { region: eu-central-1, rpo: 15m, rto: 2h }
             moved.left,
             [
                 "the objects of `resources.s3.bucket.uploads`",
+                "the objects of `buckets.invoices`",
                 "what is in `caches.main`, which begins empty",
                 "`alarms.slack`: a channel hears one region",
                 "`alarms.teams`: a channel hears one region",

@@ -60,6 +60,10 @@ async fn one(cx: &Cx, seen: &Seen) -> Option<(usize, Part)> {
             let of = name.strip_suffix(&format!("-{region}")).unwrap_or(&name);
             (3, format!("recovery {of}"), replicated::latest(cx, live("arn")).await.map(|latest| copy(region, latest)))
         }
+        Bucket::KIND if seen.section().is_some_and(|section| section.starts_with("buckets.")) => {
+            let (state, details) = bucket(live("name"), &seen.fields);
+            return Some((6, Part { part: format!("bucket {name}"), state, details }));
+        }
         Bucket::KIND if name == "archive" => (4, name, archived::exports(cx, live("name")).await.map(exports)),
         Budget::KIND => (5, named("budget", &name), budgets::spending(cx, &name).await.map(budget)),
         _ => return None,
@@ -82,6 +86,21 @@ fn shown(part: String, read: Result<Read>) -> Part {
 
 /// What is read of a part: its state and details.
 type Read = (String, String);
+
+/// Returns what protects the objects of a bucket, and its name.
+fn bucket(name: &str, fields: &Value) -> Read {
+    let rules = fields["lifecycle"].as_object().into_iter().flat_map(|rules| rules.values());
+    let days = rules.filter_map(|rule| rule["expire_versions_after"].as_u64()).min();
+    let state = match (fields["versioning"].as_bool(), days) {
+        (Some(true), Some(days)) => {
+            format!("keeps old versions for {}", ui::count(usize::try_from(days).unwrap_or(usize::MAX), "day"))
+        }
+        (Some(true), None) => "keeps old versions".to_owned(),
+        _ => "keeps no old versions".to_owned(),
+    };
+    let algorithm = fields["encryption"]["algorithm"].as_str().unwrap_or_default();
+    (state, format!("{name}, encrypted with {}", if algorithm.starts_with("aws:kms") { "a key of KMS" } else { "S3's own key" }))
+}
 
 fn vault(held: Held) -> Read {
     let count = ui::count(held.count, "recovery point");

@@ -10,7 +10,7 @@ use super::{Checks, limits};
 const JOBS: usize = 10;
 /// The most days of a default retention
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>).
-const MOST: u64 = 36_500;
+pub(super) const MOST: u64 = 36_500;
 
 pub(super) fn archive(checks: &mut Checks<'_>) {
     let Some(archive) = &checks.stack.archive else { return };

@@ -168,6 +168,8 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "logs.metric_filter": ("AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html", {"": silent}),
     "rds.event_subscription": ("AmazonRDS/latest/APIReference/API_ModifyEventSubscription.html", {"": silent}),
     "rds.subnet_group": ("AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html", {"subnets": silent}),
+    # Browsers are told with the next answer; objects stay, and so does what encrypts them.
+    "s3.bucket": ("AmazonS3/latest/API/API_PutBucketCors.html", {"cors": silent, "encryption": silent, "versioning": silent}),
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
     "chatbot.slack_channel": ("chatbot/latest/APIReference/API_UpdateSlackChannelConfiguration.html", {"": silent}),
     "chatbot.teams_channel": ("chatbot/latest/APIReference/API_UpdateMicrosoftTeamsChannelConfiguration.html", {"": silent}),
