@@ -120,7 +120,9 @@ def update(call: Call) -> dict:
     if (version := call.get("HealthCheckVersion")) is not None and version != check["HealthCheckVersion"]:
         raise fault("HealthCheckVersionMismatch", "The value of HealthCheckVersion in the request doesn't match.", 409)
     fixed = ("HealthCheckId", "HealthCheckVersion", "ResetElements")
-    config = check["HealthCheckConfig"] | {key: value for key, value in call.request.items() if key not in fixed and value is not None}
+    config = check["HealthCheckConfig"] | {
+        key: value for key, value in call.request.items() if key not in fixed and value is not None
+    }
     _refuse(config)
     check["HealthCheckConfig"] = config
     check["HealthCheckVersion"] += 1
@@ -184,7 +186,11 @@ def change_tags(call: Call) -> dict:
 def _set(call: Call, check: str) -> dict:
     _there(call, check)
     tags = _of(call.account).tags.get(check, {})
-    return {"ResourceType": "healthcheck", "ResourceId": check, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    return {
+        "ResourceType": "healthcheck",
+        "ResourceId": check,
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+    }
 
 
 def tags_of(call: Call) -> dict:

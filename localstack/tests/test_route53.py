@@ -1,5 +1,7 @@
 """Records of one name that lead to several regions: what AWS refuses of them."""
 
+from typing import ClassVar
+
 from tests.aws import Case
 
 
@@ -39,7 +41,7 @@ class Routed(Case):
 class HealthChecks(Case):
     """https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHealthCheck.html and the pages of the other operations."""
 
-    CONFIG = {"Type": "HTTPS", "FullyQualifiedDomainName": "a.eu-west-1.elb.amazonaws.com", "ResourcePath": "/health"}
+    CONFIG: ClassVar = {"Type": "HTTPS", "FullyQualifiedDomainName": "a.eu-west-1.elb.amazonaws.com", "ResourcePath": "/health"}
 
     def create(self, reference: str, **more) -> dict:
         api = self.server.client("route53")
@@ -63,7 +65,13 @@ class HealthChecks(Case):
         changed = api.update_health_check(HealthCheckId=check, HealthCheckVersion=1, ResourcePath="/alive")["HealthCheck"]
         self.assertEqual((changed["HealthCheckVersion"], changed["HealthCheckConfig"]["ResourcePath"]), (2, "/alive"))
         self.refused(
-            "HealthCheckVersionMismatch", api.update_health_check, 409, "", HealthCheckId=check, HealthCheckVersion=1, Disabled=True
+            "HealthCheckVersionMismatch",
+            api.update_health_check,
+            409,
+            "",
+            HealthCheckId=check,
+            HealthCheckVersion=1,
+            Disabled=True,
         )
 
     def test_tags_are_few_and_in_one_index(self):
