@@ -41,7 +41,8 @@
 //!    Permission to write tags must not be permission to delete: every kind has a second mark ([`aws::ownership::mark`]), and an object
 //!    that has only the tags is deleted only with consent. Of an object's tags, the stack manages those that the file has or had, which
 //!    its tag `stack:tags` lists ([`engine::tags`]); all others stay. An object and its replacement have different `stack:generation`s;
-//!    two objects with one key and one generation stop the run. Never "take the first".
+//!    two objects with one key and one generation stop the run. Never "take the first". What is the account's own, such as its password
+//!    policy, is changed while a file says so, and never deleted ([`aws::ownership::mark::Mark::Account`]).
 //! 3. **One question per kind, not per object.** Kinds that need the same answer share it ([`engine::reads`]); children
 //!    wait for the one answer about their parents, so there are no stages. Where a service returns tags only object by object, `plan`
 //!    reads them from AWS's tag index ([`aws::ownership::tag_index`]), which can be a minute behind: it may show that there is nothing to

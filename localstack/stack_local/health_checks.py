@@ -1,5 +1,6 @@
 """Route 53's health checks: what AWS answers and refuses, without checkers. Every endpoint counts as healthy until a test says otherwise
-(`/_stack/states`, kind `route53.health_check`: `Unhealthy`, or `3` for so many of the 16 checkers that report it as healthy).
+(`/_stack/states`, kind `route53.health_check`: `Unhealthy`, or `3` for so many of the 16 checkers that report it as healthy; `*` is every one of
+which nothing else is said).
 
 https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHealthCheck.html: the reference of a health check that was deleted is
 refused for days, here for ever; with the settings of the one that has it, that one is the answer.
@@ -28,6 +29,7 @@ class _Account:
         self.references: dict[str, str] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.healthy: dict[str, int] = {}
+        self.usually = _CHECKERS
 
 
 _store = Store(_Account)
@@ -58,10 +60,14 @@ def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
 
 @states.of("route53.health_check")
 def _say(account: str, _region: str, check: str, status: str) -> None:
+    known = {"Healthy": _CHECKERS, "Unhealthy": 0}
+    count = known[status] if status in known else min(int(status), _CHECKERS)
+    if check == "*":
+        _of(account).usually = count
+        return
     if not exists(account, check):
         raise ValueError(f"no health check is called {check}")
-    known = {"Healthy": _CHECKERS, "Unhealthy": 0}
-    _of(account).healthy[check] = known[status] if status in known else min(int(status), _CHECKERS)
+    _of(account).healthy[check] = count
 
 
 def _refuse(config: dict) -> None:
@@ -154,7 +160,7 @@ def status(call: Call) -> dict:
     if check["HealthCheckConfig"]["Disabled"]:
         # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-creating-values.html: it counts as healthy.
         return {"HealthCheckObservations": []}
-    healthy = _of(call.account).healthy.get(check["Id"], _CHECKERS)
+    healthy = _of(call.account).healthy.get(check["Id"], _of(call.account).usually)
 
     def said(checker: int) -> dict:
         text = "Success: HTTP Status Code 200, OK" if checker < healthy else "Failure: HTTP Status Code 503, Service Unavailable"

@@ -41,8 +41,9 @@ fn routing(stack: &Stack, facts: &Facts<'_>) -> Routing {
 }
 
 /// Adds the health check of the region's load balancer, if the file asks for one and the region serves. It asks under the load balancer's own
-/// name: the application's would lead the checkers to whichever region serves. Its name has what cannot be changed in it, so that another
-/// interval is another health check, which is there before the records change and the old one is deleted.
+/// name: the application's would lead the checkers to whichever region serves. Its name has the interval in it, which cannot be changed, and
+/// the path, which could be wrong: another one is another health check, which must be healthy before the records change and the old one is
+/// deleted.
 fn health_check(
     graph: &mut Graph,
     stack: &Stack,
@@ -66,7 +67,17 @@ fn health_check(
         enabled: Some(true),
         tags: Tags::new(),
     };
-    graph.add(format!("main-{interval}s"), "recovery.health_check", &check).map(Some)
+    graph.add(name_of(interval, &section.path), "recovery.health_check", &check).map(Some)
+}
+
+/// Returns the name of a health check: `main-30s-health`. Paths that differ in other characters than letters and digits have the same one.
+fn name_of(interval: i32, path: &str) -> String {
+    // A reference has 64 characters (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_CreateHealthCheck.html>).
+    const MOST: usize = 20;
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    let name = format!("main-{interval}s-{}", &slug[..slug.len().min(MOST)]);
+    name.trim_end_matches('-').to_owned()
 }
 
 /// Adds the records. Only a certificate of this stack names a zone; with another owner's certificate DNS is elsewhere.
@@ -171,12 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn another_path_is_another_health_check() {
+        let names =
+            ["/", "/health", "/api/v1/Health?deep=1", "/an-endpoint-of-twenty-and-more"].map(|path| super::name_of(30, path));
+        assert_eq!(names, ["main-30s", "main-30s-health", "main-30s-api-v1-health-deep-1", "main-30s-an-endpoint-of-twent"]);
+    }
+
+    #[test]
     fn a_record_has_the_health_check_of_its_region() {
         let of = |mode: &str, interval: &str| {
             records(&json!({"region": "eu-central-1", "mode": mode, "rpo": "5m", "rto": "1h",
                 "health_check": {"path": "/health", "interval": interval}}))
         };
-        for (interval, name) in [("30s", "main-30s"), ("10s", "main-10s")] {
+        for (interval, name) in [("30s", "main-30s-health"), ("10s", "main-10s-health")] {
             let reference = json!(format!("${{route53.health_check/{name}}}"));
             assert_eq!(of("warm_standby", interval), (vec![name.to_owned()], vec![reference.clone()]));
             assert_eq!(of("active_active", interval), (vec![name.to_owned()], vec![reference]));

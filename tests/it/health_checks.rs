@@ -1,5 +1,7 @@
 //! `recovery.health_check`: what Route 53 asks from outside, and the records that lead by its answers.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::support::proxy::Call;
@@ -23,7 +25,7 @@ const AWAY: &str = "eu-central-1";
 const STANDBY: &[&str] = &["recovery", "apply", "s.yaml", "--yes"];
 const WITHOUT: &str = "rto: 1h }";
 const WITH: &str = "rto: 1h, health_check: { path: /health, interval: 30s, unhealthy: 3 } }";
-const CREATED: &[&str] = &["create route53.health_check/main-30s", "update route53.record/shop_example-a"];
+const CREATED: &[&str] = &["create route53.health_check/main-30s-health", "update route53.record/shop_example-a"];
 
 /// A stack with health checks, or without them, whose zone exists.
 fn subject(section: &str) -> Subject {
@@ -121,11 +123,16 @@ fn an_edit_changes_only_its_health_check() {
     s.apply();
     assert_eq!(there(&s), json!({"checks": [], "records": {HOME: [Value::Null, true]}}));
     edit(&s, WITHOUT, WITH, CREATED);
-    edit(&s, "path: /health", "path: /alive", &["update route53.health_check/main-30s"]);
-    edit(&s, "unhealthy: 3", "unhealthy: 2", &["update route53.health_check/main-30s"]);
+    // Another path could be wrong: it is another health check, too.
+    let path = ["create route53.health_check/main-30s-alive", "delete route53.health_check/main-30s-health", CREATED[1]];
+    edit(&s, "path: /health", "path: /alive", &path);
+    edit(&s, "unhealthy: 3", "unhealthy: 2", &["update route53.health_check/main-30s-alive"]);
     // What cannot be changed is another health check, and the records have it before the old one is deleted.
-    let expected =
-        ["create route53.health_check/main-10s", "delete route53.health_check/main-30s", "update route53.record/shop_example-a"];
+    let expected = [
+        "create route53.health_check/main-10s-alive",
+        "delete route53.health_check/main-30s-alive",
+        "update route53.record/shop_example-a",
+    ];
     s.proxy.take();
     edit(&s, "interval: 30s", "interval: 10s", &expected);
     let order = changes(&s);
@@ -138,12 +145,12 @@ fn an_edit_changes_only_its_health_check() {
         "interval: 10s",
         "interval: 30s",
         &[expected[0], expected[1], expected[2]].map(|one| match one {
-            "create route53.health_check/main-10s" => "create route53.health_check/main-30s",
-            "delete route53.health_check/main-30s" => "delete route53.health_check/main-10s",
+            "create route53.health_check/main-10s-alive" => "create route53.health_check/main-30s-alive",
+            "delete route53.health_check/main-30s-alive" => "delete route53.health_check/main-10s-alive",
             other => other,
         }),
     );
-    let without = ["delete route53.health_check/main-30s", "update route53.record/shop_example-a"];
+    let without = ["delete route53.health_check/main-30s-alive", "update route53.record/shop_example-a"];
     s.proxy.take();
     edit(&s, "rto: 1h, health_check: { path: /alive, interval: 30s, unhealthy: 2 } }", WITHOUT, &without);
     let order = changes(&s);
@@ -165,7 +172,7 @@ client("route53").create_health_check(CallerReference="stack-shop-default-main-3
             "api = client('route53')\n[check] = [check for check in api.list_health_checks()['HealthChecks'] if 'elb' in check['HealthCheckConfig']['FullyQualifiedDomainName']]\n{change}\nresult = None"
         )
     };
-    let update = &["update route53.health_check/main-30s"];
+    let update = &["update route53.health_check/main-30s-health"];
     behind(&s, &ours("api.update_health_check(HealthCheckId=check['Id'], ResourcePath='/other')"), update);
     behind(&s, &ours("api.update_health_check(HealthCheckId=check['Id'], Disabled=True)"), update);
     behind(&s, &ours("api.update_health_check(HealthCheckId=check['Id'], FailureThreshold=9)"), update);
@@ -209,6 +216,38 @@ fn a_killed_run_leaves_one_health_check() {
     assert!(run_and_kill_when(&s, APPLY, false, |call| change(call) == Some("ChangeTagsForResource")));
     s.place.stack(DESTROY).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// Says how many of the 16 checkers report every health check as healthy.
+fn report(s: &Subject, healthy: &str) {
+    let script = r#"
+import json, os, urllib.request
+body = {"account": args[0], "region": "us-east-1", "route53.health_check": {"*": args[1]}}
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=json.dumps(body).encode(), method="POST")).close()
+"#;
+    s.account.boto3(script, &json!([s.account.id, healthy]));
+}
+
+#[test]
+fn a_wrong_path_leads_no_user_away() {
+    let s = subject(WITHOUT);
+    s.apply();
+    report(&s, "2");
+    s.write(WITHOUT, WITH);
+    // The second look shows that it waits.
+    let looks = AtomicUsize::new(0);
+    let again = move |call: &Call| {
+        call.service == "route53" && call.operation.ends_with("/status") && looks.fetch_add(1, Ordering::SeqCst) == 1
+    };
+    assert!(run_and_kill_when(&s, APPLY, true, again));
+    assert_eq!(there(&s), json!({"checks": [checked(HOME)], "records": {HOME: [Value::Null, true]}}));
+    report(&s, "3");
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(there(&s)["records"], json!({HOME: [HOME, true]}));
+    // One that has it keeps it, whatever is reported: that is what it is for.
+    report(&s, "Unhealthy");
+    edit(&s, "unhealthy: 3", "unhealthy: 2", &["update route53.health_check/main-30s-health"]);
 }
 
 #[test]

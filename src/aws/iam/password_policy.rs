@@ -113,7 +113,7 @@ fn expiring(desired: &Value) -> Vec<Effect> {
     let Some(days) = desired.get("max_age_days").and_then(Value::as_i64) else { return Vec::new() };
     let words =
         format!("every IAM user of the account whose password is older than {days} days must change it at the next sign-in");
-    vec![Effect::new(Impact::CannotBeUndone, words)]
+    vec![Effect::new(Impact::Waits, words)]
 }
 
 impl Resource for PasswordPolicy {

@@ -73,7 +73,8 @@ pub(super) async fn listed(cx: &Cx) -> Result<Vec<Found>> {
     pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("route53:ListHealthChecks"))
 }
 
-async fn look(cx: &Cx, id: &str) -> Result<Option<Found>> {
+/// Returns a health check, if it exists.
+pub(super) async fn look(cx: &Cx, id: &str) -> Result<Option<Found>> {
     let answer = cx.cloud.route53.get_health_check().health_check_id(id).send().await;
     present(answer.map(|answer| answer.health_check).map_err(failed("route53:GetHealthCheck")))
 }

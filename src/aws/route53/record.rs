@@ -5,7 +5,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AT_ONCE, HealthCheck, Routing, bare, built, leads, said};
+use super::health_checks::look;
+use super::{AT_ONCE, HealthCheck, Routing, bare, built, health, leads, said};
 use crate::aws::acm::{Certificate, covers, in_zones};
 use crate::aws::cloudfront::{Distribution, delivered};
 use crate::aws::elbv2::{LoadBalancer, addresses};
@@ -146,6 +147,8 @@ impl Resource for Record {
     ];
     const USUAL: Usual = Usual::secs(45, 2);
     const TAGGED: bool = false;
+    // So that it gets a health check when that is healthy.
+    const STEPWISE: bool = true;
     type Cloud = Clients;
     type Live = Live;
 
@@ -216,6 +219,26 @@ impl Resource for Record {
             }
             Err(e) => Err(e),
         }
+    }
+
+    /// A health check that fails, because its path is wrong, would lead users away from a region that serves them: a record gets another one
+    /// only when Route 53 counts that as healthy, as it counts one that does not ask.
+    async fn prepare(&self, cx: &Cx, _live: &Live, diff: &Diff) -> Result<Readiness> {
+        let Some(id) = self.health_check.as_deref().filter(|id| !id.is_empty() && diff.touches("health_check")) else {
+            return Ok(Readiness::Ready);
+        };
+        let reported = health(cx, id).await?;
+        Ok(match (reported.healthy, reported.failure) {
+            (Some(true), _) => Readiness::Ready,
+            (Some(false), failure) => Readiness::waiting(format!("the health check fails: {}", failure.unwrap_or_default())),
+            (None, _) => {
+                let found = look(cx, id).await?;
+                match found.and_then(|found| found.health_check_config).is_some_and(|config| config.disabled == Some(true)) {
+                    true => Readiness::Ready,
+                    false => Readiness::waiting("the health check has no answer yet"),
+                }
+            }
+        })
     }
 
     async fn update(&self, cx: &Cx, live: &Live, _diff: &Diff) -> Result<Live> {
