@@ -30,6 +30,9 @@ const PAGE: i32 = 100;
 /// What the index is asked about apart where there is much: an environment has several alarms for everything else, and nothing else waits
 /// for them.
 pub const ALARMS: &str = "cloudwatch:alarm";
+/// The services that have objects for each service of a stack, by the names that ARNs have for them: what does not fit on a page has pages
+/// of these.
+const NUMEROUS: [&str; 4] = ["ec2", "ecs", "elasticloadbalancing", "logs"];
 
 /// Returns what the index of the stack's region knows of the stack's objects; `None` when this reading may not use it, or
 /// permission is missing. `service`, by `stack`'s name of it, relies on the answer.
@@ -231,7 +234,7 @@ async fn here(cx: &Cx) -> Result<Index> {
     if !first.has_more {
         return Ok(first.index.clone());
     }
-    let groups = apart(&without_alarms(cx), first.index.keys().map(String::as_str));
+    let groups = apart(&without_alarms(cx), services(&first.index).chain(NUMEROUS));
     let asked = try_join_all(groups.into_iter().map(|group| ask(cx, &cx.cloud.tagging, group, None))).await?;
     Ok(asked.into_iter().flatten().collect())
 }
@@ -270,7 +273,7 @@ fn paged(client: &Client, types: Option<Vec<String>>, filters: Arc<Vec<TagFilter
         let token = answer.pagination_token.filter(|token| !token.is_empty());
         let mut all = index(answer.resource_tag_mapping_list.unwrap_or_default());
         let Some(token) = token else { return Ok(all) };
-        let groups = apart(types.as_deref().unwrap_or_default(), all.keys().map(String::as_str));
+        let groups = apart(types.as_deref().unwrap_or_default(), services(&all));
         if groups.len() > 1 {
             let asked = groups.into_iter().map(|group| paged(client, Some(group), filters.clone()));
             return Ok(try_join_all(asked).await?.into_iter().flatten().collect());
@@ -284,9 +287,14 @@ fn paged(client: &Client, types: Option<Vec<String>>, filters: Arc<Vec<TagFilter
     })
 }
 
-/// Groups resource types (`ecs:service`, `rds`): those of each service that was found, and the rest.
-fn apart<'a>(types: &[String], found: impl Iterator<Item = &'a str>) -> Vec<Vec<String>> {
-    let services: BTreeSet<&str> = found.filter_map(|arn| arn.split(':').nth(2)).collect();
+/// Returns the services of what was found, by its ARNs.
+fn services(found: &Index) -> impl Iterator<Item = &str> {
+    found.keys().filter_map(|arn| arn.split(':').nth(2))
+}
+
+/// Groups resource types (`ecs:service`, `rds`): those of each of these services, and the rest.
+fn apart<'a>(types: &[String], services: impl Iterator<Item = &'a str>) -> Vec<Vec<String>> {
+    let services: BTreeSet<&str> = services.collect();
     let mut groups: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
     for one in types {
         let service = one.split(':').next().and_then(|service| services.get(service)).copied();
@@ -303,9 +311,10 @@ mod tests {
     fn services_that_were_found_are_asked_about_apart() {
         let found =
             ["arn:aws:ecs:us-east-1:1:service/a/b", "arn:aws:logs:us-east-1:1:log-group:a", "arn:aws:ecs:us-east-1:1:cluster/a"];
+        let found: Index = found.map(|arn| (arn.to_owned(), Tags::new())).into();
         let types = ["acm", "ecs:cluster", "ecs:service", "logs", "rds"].map(str::to_owned);
-        assert_eq!(apart(&types, found.into_iter()), [vec!["acm", "rds"], vec!["ecs:cluster", "ecs:service"], vec!["logs"]]);
-        assert_eq!(apart(&types[1..3], found.into_iter()).len(), 1);
-        assert_eq!(apart(&[], found.into_iter()), Vec::<Vec<String>>::new());
+        assert_eq!(apart(&types, services(&found)), [vec!["acm", "rds"], vec!["ecs:cluster", "ecs:service"], vec!["logs"]]);
+        assert_eq!(apart(&types[1..3], services(&found)).len(), 1);
+        assert_eq!(apart(&[], services(&found)), Vec::<Vec<String>>::new());
     }
 }
