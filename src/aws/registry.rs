@@ -81,7 +81,7 @@ pub async fn later(cx: &Cx, snapshot: &Snapshot) -> (Vec<Fact>, Vec<Unread>) {
 pub fn services() -> Services {
     Services {
         indexed: wings().flat_map(|wing| wing.indexed).map(|name| (*name).to_owned()).collect(),
-        rates: wings().filter_map(|wing| wing.rates).collect(),
+        rates: wings().flat_map(|wing| wing.rates).copied().collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use aws_smithy_types::DateTime;
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
@@ -23,8 +23,6 @@ use crate::engine::{Action, Class, Item, Key, Plan, Result};
 const OBJECTS: usize = 20;
 /// The maximum time in all.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The interval between questions: it accepts two a second.
-const EVERY: Duration = Duration::from_millis(500);
 /// The number of events of one object that are reported.
 const TOLD: usize = 3;
 /// The number of events of one answer.
@@ -106,7 +104,6 @@ pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
     let mut out = Deeds::default();
     let items: Vec<&Item> = plan.items.iter().filter(|item| concerns(item)).collect();
     let begun = Instant::now();
-    let mut asked: Option<Instant> = None;
     let mut known: BTreeMap<(&str, String), Vec<Deed>> = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
         let service = item.key.kind.split('.').next().unwrap_or_default();
@@ -119,10 +116,6 @@ pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
                         out.note = Some(format!("Only the first {at} of {} objects were looked up in CloudTrail.", items.len()));
                         return out;
                     }
-                    if let Some(last) = asked {
-                        sleep(EVERY.saturating_sub(last.elapsed())).await;
-                    }
-                    asked = Some(Instant::now());
                     match timeout(left, ask(cx, item, &name)).await {
                         Ok(Ok(deeds)) => deeds,
                         Ok(Err(e)) => {
@@ -181,7 +174,6 @@ pub async fn changes(cx: &Cx, names: &[(String, String)], since: jiff::Timestamp
                     format!("Only the first {at} of {} groups, users and roles were looked up in CloudTrail.", names.len());
                 return Ok((newest_first(out), Some(note)));
             }
-            let asked = Instant::now();
             let by_name = LookupAttribute::builder().attribute_key(LookupAttributeKey::ResourceName).attribute_value(name);
             let by_name = by_name.build().map_err(|e| crate::engine::Error::internal(e.to_string()))?;
             let call = cx.cloud.trail_global.lookup_events().lookup_attributes(by_name).max_results(PAGE);
@@ -194,7 +186,6 @@ pub async fn changes(cx: &Cx, names: &[(String, String)], since: jiff::Timestamp
                 out.extend(deed(event).filter(|_| is_new).map(|deed| Change { of: of.clone(), deed }));
             }
             next = answer.next_token;
-            sleep(EVERY.saturating_sub(asked.elapsed())).await;
             if next.is_none() {
                 break;
             }

@@ -108,8 +108,8 @@ pub struct Wing {
     pub indexed: &'static [&'static str],
     /// The roles that it needs.
     pub roles: &'static [ServiceRole],
-    /// How fast it accepts calls, if different from most.
-    pub rates: Option<Rates>,
+    /// How fast its APIs accept calls, where that is published.
+    pub rates: &'static [Rates],
     /// The checks of a plan for what AWS would refuse.
     pub checks: for<'a> fn(&'a Cx, &'a Plan) -> Vec<Check<'a>>,
     /// The checks of a plan for what its deletions do to what is not in it: also of a plan that deletes everything.
@@ -134,7 +134,7 @@ impl Wing {
             kinds,
             indexed: &[],
             roles: &[],
-            rates: None,
+            rates: &[],
             checks: unchecked,
             departures: unchecked,
             bill: billed::free,

@@ -18,6 +18,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::aws::Cx;
 use crate::aws::call::answers::{answered, present};
 use crate::aws::call::error::{failed, incomplete};
+use crate::aws::call::rate_limit::{Rates, per_second};
 use crate::aws::ownership::tags::{TAG_REGION, Tags, from_pairs};
 use crate::aws::ownership::{global, tag_index};
 use crate::aws::wing::{KindRow, Wing};
@@ -26,6 +27,12 @@ use crate::engine::{Error, Result};
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["acm"],
+    // <https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html>
+    rates: &[Rates {
+        asking: per_second(10),
+        changing: per_second(5),
+        ..Rates::of("ACM", &[(&["ListCertificates"], per_second(8)), (&["DeleteCertificate"], per_second(10))])
+    }],
     checks: checks::of,
     controls: controls::CONTROLS,
     later: controls::LATER,

@@ -24,6 +24,7 @@ use std::collections::HashMap;
 
 use crate::aws::backup::errors::failed;
 use crate::aws::call::answers::present;
+use crate::aws::call::rate_limit::{Rates, per_second};
 use crate::aws::ownership::global::region_of;
 use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
@@ -34,6 +35,13 @@ use crate::engine::Result;
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["backup:backup-vault", "backup:backup-plan"],
+    // <https://docs.aws.amazon.com/general/latest/gr/bk.html>
+    rates: &[Rates {
+        asking: per_second(15),
+        changing: per_second(5),
+        together: Some(per_second(50)),
+        ..Rates::of("Backup", &[(&["DeleteRecoveryPoint"], per_second(10))])
+    }],
     roles: &[
         ServiceRole { principal: PRINCIPAL, name: "AWSServiceRoleForBackup", kinds: &["backup.selection"] },
         // <https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles-AWSServiceRoleForBackupRestoreTesting.html>

@@ -339,9 +339,10 @@ impl Clients {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    // With the rate limit's delay and the rest of an answer that has begun; sending has 30 s of its own.
-                    .operation_attempt_timeout(Duration::from_secs(90))
-                    .operation_timeout(Duration::from_secs(300))
+                    // With the rate limit's delay, which is minutes where a thousand objects are read at ten a second, and the rest of an
+                    // answer that has begun. Sending has 30 s of its own.
+                    .operation_attempt_timeout(Duration::from_secs(900))
+                    .operation_timeout(Duration::from_secs(1800))
                     .build(),
             );
         if let Some(name) = &options.profile {

@@ -45,8 +45,13 @@ pub struct Rate {
 }
 
 /// A rate of so many calls at once, and so many a second.
-pub const fn rate(burst: u32, per_second: u32) -> Rate {
-    Rate { burst: burst as f64, per_second: per_second as f64 }
+pub const fn rate(burst: u32, per_second: f64) -> Rate {
+    Rate { burst: burst as f64, per_second }
+}
+
+/// A rate of which AWS publishes one figure only.
+pub const fn per_second(calls: u32) -> Rate {
+    rate(calls, calls as f64)
 }
 
 /// The rates of a service.
@@ -58,10 +63,31 @@ pub struct Rates {
     pub asking: Rate,
     /// Of one that changes something.
     pub changing: Rate,
+    /// Of operations with a rate of their own. Those of one row share a bucket.
+    pub special: &'static [(&'static [&'static str], Rate)],
+    /// Of all operations together, beside their own.
+    pub together: Option<Rate>,
+}
+
+impl Rates {
+    /// Returns the rates of a service that publishes figures for these operations only.
+    pub const fn of(service: &'static str, special: &'static [(&'static [&'static str], Rate)]) -> Rates {
+        Rates { service, special, ..USUAL }
+    }
 }
 
 /// Most services publish no figures: these are below what users were refused at.
-const USUAL: Rates = Rates { service: "", asking: rate(50, 20), changing: rate(50, 10) };
+const USUAL: Rates = Rates { service: "", asking: rate(50, 20.0), changing: rate(50, 10.0), special: &[], together: None };
+
+/// Those of services without kinds.
+const WITHOUT_KINDS: [Rates; 3] = [
+    // <https://docs.aws.amazon.com/general/latest/gr/ct.html>
+    Rates { asking: per_second(10), ..Rates::of("CloudTrail", &[(&["LookupEvents"], per_second(2))]) },
+    // <https://docs.aws.amazon.com/tag-editor/latest/userguide/reference.html>
+    Rates { asking: per_second(15), ..Rates::of("Resource Groups Tagging API", &[]) },
+    // <https://docs.aws.amazon.com/servicequotas/latest/userguide/reference_limits.html>
+    Rates { asking: per_second(10), ..Rates::of("Service Quotas", &[]) },
+];
 
 #[derive(Debug)]
 struct Bucket {
@@ -78,20 +104,30 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn rate(&self, call: &Named) -> Rate {
-        let rates = self.rates.iter().find(|rates| rates.service == call.service).unwrap_or(&USUAL);
-        if asks(&call.operation) { rates.asking } else { rates.changing }
+    /// Returns the buckets that a call takes a token from, each by the operation that it is known by, with their rates.
+    fn rates<'a>(&self, call: &'a Named) -> impl Iterator<Item = (&'a str, Rate)> {
+        let rates = self.rates.iter().chain(&WITHOUT_KINDS).find(|rates| rates.service == call.service).unwrap_or(&USUAL);
+        let special = rates.special.iter().find(|(operations, _)| operations.contains(&call.operation.as_str()));
+        let own = match special {
+            Some((operations, rate)) => (operations.first().copied().unwrap_or_default(), *rate),
+            None if asks(&call.operation) => (call.operation.as_str(), rates.asking),
+            None => (call.operation.as_str(), rates.changing),
+        };
+        std::iter::once(own).chain(rates.together.map(|rate| ("", rate)))
     }
 
-    /// Takes a token, in debt if need be: how long until it is there. Who comes later waits longer.
+    /// Takes a token from each of a call's buckets, in debt if need be: how long until all are there. Who comes later waits longer.
     fn take(&self, call: &Named, now: Instant) -> Duration {
-        let rate = self.rate(call);
         let mut buckets = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(call.clone()).or_insert(Bucket { tokens: rate.burst, at: now });
-        let since = now.saturating_duration_since(bucket.at).as_secs_f64();
-        bucket.tokens = (bucket.tokens + since * rate.per_second).min(rate.burst) - 1.0;
-        bucket.at = now;
-        Duration::from_secs_f64((-bucket.tokens).max(0.0) / rate.per_second)
+        let take = |(operation, rate): (&str, Rate)| {
+            let key = Named { service: call.service.clone(), operation: operation.to_owned() };
+            let bucket = buckets.entry(key).or_insert(Bucket { tokens: rate.burst, at: now });
+            let since = now.saturating_duration_since(bucket.at).as_secs_f64();
+            bucket.tokens = (bucket.tokens + since * rate.per_second).min(rate.burst) - 1.0;
+            bucket.at = now;
+            Duration::from_secs_f64((-bucket.tokens).max(0.0) / rate.per_second)
+        };
+        self.rates(call).map(take).max().unwrap_or_default()
     }
 }
 
@@ -325,12 +361,56 @@ mod tests {
         assert_eq!(waits(later, 1), Duration::from_millis(200));
     }
 
+    #[test]
+    fn operations_of_one_row_share_a_bucket() {
+        const RATES: Rates = Rates::of("ECS", &[(&["CreateService", "UpdateService"], rate(2, 0.5))]);
+        let (buckets, now) = (Buckets { rates: vec![RATES], ..Buckets::default() }, Instant::now());
+        let [create, update, delete] = ["CreateService", "UpdateService", "DeleteService"].map(|name| named("ECS", name));
+        let waits = [&create, &update, &create, &update].map(|call| buckets.take(call, now).as_secs());
+        assert_eq!(waits, [0, 0, 2, 4]);
+        assert_eq!((0..50).map(|_| buckets.take(&delete, now)).max(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn operations_with_rates_are_called() {
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        let mut texts = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => texts.extend(std::fs::read_to_string(path)),
+                }
+            }
+        }
+        let is_called = |operation: &str| texts.iter().any(|text| text.contains(&format!(":{operation}\"")));
+        for rates in crate::aws::registry::services().rates.iter().chain(&WITHOUT_KINDS) {
+            for operation in rates.special.iter().flat_map(|(operations, _)| *operations) {
+                assert!(is_called(operation), "{} {operation}", rates.service);
+            }
+        }
+    }
+
+    #[test]
+    fn all_operations_of_a_service_can_share_one_too() {
+        let rates = vec![Rates { together: Some(rate(60, 10.0)), ..Rates::of("Route 53", &[]) }];
+        let (buckets, now) = (Buckets { rates, ..Buckets::default() }, Instant::now());
+        let take = |operation: &str, n: u32| {
+            let call = named("Route 53", operation);
+            (0..n).map(|_| buckets.take(&call, now)).max().unwrap()
+        };
+        assert_eq!([take("GetChange", 50), take("ListHostedZones", 10)], [Duration::ZERO; 2]);
+        assert_eq!(take("ListHostedZones", 1), Duration::from_millis(100));
+        assert_eq!(take("GetChange", 2), Duration::from_millis(300));
+    }
+
     /// In any second no more calls are sent than AWS allows: the bucket and what it regained.
     #[test]
     fn no_more_is_sent_than_allowed() {
         let (buckets, now) = (Buckets::default(), Instant::now());
         let ask = named("Elastic Load Balancing v2", "DescribeTargetGroupAttributes");
-        let rate = buckets.rate(&ask);
+        let (_, rate) = buckets.rates(&ask).next().unwrap();
         let mut leaves: Vec<f64> = (0..300).map(|_| buckets.take(&ask, now).as_secs_f64()).collect();
         leaves.sort_by(f64::total_cmp);
         for second in [0.0, 1.0, 5.0, 12.0] {

@@ -17,15 +17,27 @@ pub use composite::CompositeAlarm;
 pub use dashboard::{Dashboard, console};
 pub use watch::Watch;
 
-use crate::aws::call::rate_limit::{Rates, rate};
+use crate::aws::call::rate_limit::{Rates, per_second};
 use crate::aws::wing::{KindRow, Wing};
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["cloudwatch:alarm"],
-    // DescribeAlarms 9 a second, ListTagsForResource 10, PutMetricAlarm and DeleteAlarms 3:
-    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
-    rates: Some(Rates { service: "CloudWatch", asking: rate(9, 9), changing: rate(3, 3) }),
+    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>
+    rates: &[Rates {
+        asking: per_second(9),
+        changing: per_second(3),
+        ..Rates::of(
+            "CloudWatch",
+            &[
+                (&["ListTagsForResource"], per_second(10)),
+                (&["TagResource"], per_second(20)),
+                (&["UntagResource"], per_second(20)),
+                (&["PutDashboard"], per_second(10)),
+                (&["DeleteDashboards"], per_second(10)),
+            ],
+        )
+    }],
     bill: cost::bill,
     controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Alarm>(), KindRow::of::<CompositeAlarm>(), KindRow::of::<Dashboard>()])

@@ -59,7 +59,22 @@ use crate::engine::{Claim, Diff, Resource, Result};
 pub(super) static WING: Wing = Wing {
     indexed: &["ec2:security-group"],
     // <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
-    rates: Some(Rates { service: "EC2", asking: rate(100, 20), changing: rate(50, 5) }),
+    rates: &[Rates {
+        asking: rate(100, 20.0),
+        changing: rate(50, 5.0),
+        ..Rates::of(
+            "EC2",
+            &[
+                (&["CreateNatGateway"], rate(10, 1.0)),
+                (&["DeleteNatGateway"], rate(10, 1.0)),
+                (&["CreateTags"], rate(100, 10.0)),
+                (&["DeleteTags"], rate(100, 10.0)),
+                (&["CreateVpcEndpoint"], rate(4, 0.3)),
+                (&["DeleteVpcEndpoints"], rate(4, 0.3)),
+                (&["ModifyVpcEndpoint"], rate(4, 0.3)),
+            ],
+        )
+    }],
     checks: checks::of,
     controls: controls::CONTROLS,
     bill: cost::bill,

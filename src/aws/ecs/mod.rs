@@ -33,6 +33,7 @@ use futures::future::try_join_all;
 
 use super::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::ecs::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
@@ -43,6 +44,22 @@ use crate::engine::{Claim, Class, Diff, Error, Resource, Result};
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["ecs:cluster", "ecs:service"],
+    // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/request-throttling.html>
+    rates: &[Rates::of(
+        "ECS",
+        &[
+            (&["DescribeClusters", "ListClusters"], rate(50, 20.0)),
+            (&["CreateCluster", "DeleteCluster", "PutClusterCapacityProviders", "UpdateCluster"], rate(20, 1.0)),
+            (&["DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"], rate(50, 20.0)),
+            (&["RegisterTaskDefinition", "DeregisterTaskDefinition"], rate(20, 1.0)),
+            (&["DeleteTaskDefinitions"], rate(5, 1.0)),
+            (&["DescribeServices", "ListServices"], rate(100, 20.0)),
+            (&["CreateService", "UpdateService", "DeleteService"], rate(50, 5.0)),
+            (&["DescribeTasks", "ListTasks"], rate(100, 20.0)),
+            (&["RunTask", "StopTask"], rate(100, 40.0)),
+            (&["TagResource", "UntagResource"], rate(20, 10.0)),
+        ],
+    )],
     // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html>
     roles: &[ServiceRole {
         principal: "ecs.amazonaws.com",

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::elbv2::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
@@ -45,6 +46,38 @@ const STATUS: How = How::Word(&["HTTP_301", "HTTP_302"]);
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["elasticloadbalancing"],
+    // <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html>. What reads shares a bucket as large as
+    // that of all together.
+    rates: &[Rates {
+        together: Some(rate(40, 10.0)),
+        ..Rates::of(
+            "Elastic Load Balancing v2",
+            &[
+                (&["CreateLoadBalancer", "SetSubnets"], rate(10, 0.2)),
+                (
+                    &[
+                        "AddTags",
+                        "RemoveTags",
+                        "CreateListener",
+                        "CreateRule",
+                        "CreateTargetGroup",
+                        "DeleteListener",
+                        "DeleteLoadBalancer",
+                        "DeleteRule",
+                        "DeleteTargetGroup",
+                        "ModifyListener",
+                        "ModifyLoadBalancerAttributes",
+                        "ModifyRule",
+                        "ModifyTargetGroup",
+                        "ModifyTargetGroupAttributes",
+                        "SetRulePriorities",
+                        "SetSecurityGroups",
+                    ],
+                    rate(20, 3.0),
+                ),
+            ],
+        )
+    }],
     // <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html>
     roles: &[ServiceRole {
         principal: "elasticloadbalancing.amazonaws.com",

@@ -21,6 +21,7 @@ use futures::stream::{self, StreamExt};
 
 use crate::aws::Cx;
 use crate::aws::call::answers::{answered, present};
+use crate::aws::call::rate_limit::{Rates, per_second};
 use crate::aws::kms::errors::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
@@ -29,6 +30,21 @@ use crate::engine::{Class, Result, Scope};
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
+    // <https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html>
+    rates: &[Rates {
+        changing: per_second(5),
+        ..Rates::of(
+            "KMS",
+            &[
+                (&["CreateGrant"], per_second(50)),
+                (&["DeleteAlias"], per_second(15)),
+                (&["EnableKeyRotation"], per_second(15)),
+                (&["PutKeyPolicy"], per_second(15)),
+                (&["ScheduleKeyDeletion"], per_second(15)),
+                (&["TagResource"], per_second(10)),
+            ],
+        )
+    }],
     bill: cost::bill,
     indexed: &["kms"],
     controls: controls::CONTROLS,

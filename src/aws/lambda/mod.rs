@@ -18,6 +18,7 @@ use futures::future::try_join_all;
 
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::call::rate_limit::{Rates, per_second};
 use crate::aws::lambda::errors::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
@@ -28,6 +29,29 @@ use crate::engine::Result;
 pub(super) static WING: Wing = Wing {
     bill: cost::bill,
     indexed: &["lambda"],
+    // <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>: what has no row of its own shares a bucket.
+    rates: &[Rates::of(
+        "Lambda",
+        &[
+            (&["GetFunction"], per_second(100)),
+            (&["GetPolicy"], per_second(15)),
+            (
+                &[
+                    "AddPermission",
+                    "CreateFunction",
+                    "DeleteFunction",
+                    "DeleteFunctionConcurrency",
+                    "ListFunctions",
+                    "RemovePermission",
+                    "TagResource",
+                    "UntagResource",
+                    "UpdateFunctionCode",
+                    "UpdateFunctionConfiguration",
+                ],
+                per_second(15),
+            ),
+        ],
+    )],
     controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Function>(), KindRow::of::<Permission>()])
 };

@@ -13,12 +13,34 @@ pub use metric_filter::MetricFilter;
 pub use query_definition::QueryDefinition;
 
 use super::Cx;
+use crate::aws::call::rate_limit::{Rates, per_second};
 use crate::aws::logs::errors::failed;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Result};
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
+    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>: for events, those of the slowest regions.
+    rates: &[Rates::of(
+        "CloudWatch Logs",
+        &[
+            (&["DescribeLogGroups"], per_second(10)),
+            (&["CreateLogGroup"], per_second(10)),
+            (&["DeleteLogGroup"], per_second(10)),
+            (&["PutRetentionPolicy"], per_second(5)),
+            (&["DeleteRetentionPolicy"], per_second(5)),
+            (&["AssociateKmsKey"], per_second(5)),
+            (&["DescribeMetricFilters"], per_second(5)),
+            (&["PutMetricFilter"], per_second(5)),
+            (&["DeleteMetricFilter"], per_second(5)),
+            (&["ListTagsForResource"], per_second(5)),
+            (&["TagResource"], per_second(5)),
+            (&["UntagResource"], per_second(5)),
+            (&["DescribeLogStreams"], per_second(25)),
+            (&["FilterLogEvents"], per_second(5)),
+            (&["GetLogEvents"], per_second(10)),
+        ],
+    )],
     bill: cost::bill,
     indexed: &["logs"],
     controls: controls::CONTROLS,

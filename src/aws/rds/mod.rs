@@ -44,6 +44,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
@@ -54,6 +55,8 @@ use crate::engine::{Blocker, Diff, Result};
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["rds"],
+    // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-api-throttling.html>
+    rates: &[Rates { together: Some(rate(300, 12.0)), ..Rates::of("RDS", &[]) }],
     // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>
     roles: &[ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }],
     checks: checks::of,

@@ -18,12 +18,27 @@ pub use routing::Routing;
 use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 
 use super::Cx;
+use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::route53::errors::failed;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
+    // <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/throttling-api-requests.html>
+    rates: &[Rates {
+        asking: rate(50, 10.0),
+        together: Some(rate(50, 10.0)),
+        ..Rates::of(
+            "Route 53",
+            &[
+                (&["CreateHealthCheck"], rate(50, 0.5)),
+                (&["DeleteHealthCheck"], rate(15, 3.0)),
+                (&["UpdateHealthCheck"], rate(50, 5.0)),
+                (&["GetHealthCheckStatus"], rate(4, 1.0)),
+            ],
+        )
+    }],
     checks: checks::of,
     bill: cost::bill,
     indexed: &[health_checks::INDEXED],
@@ -32,7 +47,7 @@ pub(super) static WING: Wing = Wing {
 
 /// The number of record sets of one name that are read: more are weighted or geographic ones, all of one type.
 const OF_ONE_NAME: i32 = 20;
-/// The number of calls at once. Route 53 answers five calls a second for a whole account.
+/// The number of calls at once. Route 53 answers ten calls a second for a whole account.
 const AT_ONCE: usize = 3;
 
 /// Reports what the SDK could not build as a defect.

@@ -41,7 +41,7 @@ use crate::engine::{Claim, Class, Error, Resource, Result, Scope};
 pub(super) static WING: Wing = Wing {
     indexed: &["s3"],
     // S3 takes thousands, and its answers are what deploying static files is made of.
-    rates: Some(Rates { service: "S3", asking: rate(1000, 500), changing: rate(1000, 500) }),
+    rates: &[Rates { asking: rate(1000, 500.0), changing: rate(1000, 500.0), ..Rates::of("S3", &[]) }],
     checks: checks::of,
     controls: controls::CONTROLS,
     bill: cost::bill,

@@ -19,7 +19,7 @@ pub use permission_set::{PermissionSet, session};
 use std::collections::BTreeMap;
 
 use crate::aws::Cx;
-use crate::aws::call::rate_limit::{Rates, rate};
+use crate::aws::call::rate_limit::{Rates, per_second};
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::Result;
 
@@ -36,9 +36,12 @@ pub async fn roles(cx: &Cx) -> Result<BTreeMap<String, String>> {
 
 /// The service and its kinds. They cost nothing (<https://aws.amazon.com/iam/identity-center/>, "at no additional charge").
 pub(super) static WING: Wing = Wing {
-    // "20 transactions per second" for all of its operations together
-    // (<https://docs.aws.amazon.com/singlesignon/latest/userguide/limits.html>).
-    rates: Some(Rates { service: "SSO Admin", asking: rate(10, 10), changing: rate(5, 5) }),
+    // <https://docs.aws.amazon.com/singlesignon/latest/userguide/limits.html>: 20 a second for all operations of each API together. Assignments
+    // are worked on one after the other.
+    rates: &[
+        Rates { together: Some(per_second(20)), changing: per_second(5), ..Rates::of("SSO Admin", &[]) },
+        Rates { together: Some(per_second(20)), ..Rates::of("identitystore", &[]) },
+    ],
     checks: checks::of,
     departures: checks::departures,
     ..Wing::of(&[KindRow::of::<PermissionSet>(), KindRow::of::<Assignment>()])

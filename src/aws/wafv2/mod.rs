@@ -27,7 +27,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
-use crate::aws::call::rate_limit::{Rates, rate};
+use crate::aws::call::rate_limit::{Rates, per_second, rate};
 use crate::aws::ownership::tags::{TAG_REGION, TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::wafv2::errors::failed;
@@ -37,8 +37,20 @@ use crate::engine::{Claim, Diff, Error, Result, Scope};
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["wafv2"],
-    // Get and List five a second, Create, Put and Update one: <https://docs.aws.amazon.com/waf/latest/developerguide/limits.html>.
-    rates: Some(Rates { service: "WAFV2", asking: rate(5, 5), changing: rate(1, 1) }),
+    // <https://docs.aws.amazon.com/waf/latest/developerguide/limits.html>
+    rates: &[Rates {
+        asking: per_second(5),
+        changing: per_second(1),
+        ..Rates::of(
+            "WAFV2",
+            &[
+                (&["AssociateWebACL"], rate(1, 0.5)),
+                (&["DisassociateWebACL"], rate(1, 0.5)),
+                (&["GetWebACLForResource"], per_second(1)),
+                (&["ListResourcesForWebACL"], per_second(1)),
+            ],
+        )
+    }],
     checks: checks::of,
     controls: controls::CONTROLS,
     bill: cost::bill,
