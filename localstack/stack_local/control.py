@@ -13,6 +13,7 @@ from stack_local.outcomes import outcomes
 from stack_local.pages import serve_pages
 from stack_local.quotas import quotas
 from stack_local.refusals import refuse_what_aws_refuses
+from stack_local.throttling import throttling
 
 
 def time_scale(request: Request, **_) -> Response:
@@ -37,6 +38,15 @@ def quotas_in_force(request: Request, **_) -> Response:
                 mimetype="application/json",
             )
     return Response(json.dumps(quotas.most), mimetype="application/json")
+
+
+def throttling_in_force(request: Request, **_) -> Response:
+    try:
+        refused = throttling.change(json.loads(request.get_data()))
+    except (ValueError, TypeError) as error:
+        expected = 'expected {"account": "000000000000", "in_force": true}'
+        return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
+    return Response(json.dumps(refused), mimetype="application/json")
 
 
 def outcomes_to_come(request: Request, **_) -> Response:
@@ -131,6 +141,7 @@ def add_routes():
 
     ROUTER.add("/_stack/time-scale", time_scale, methods=["GET", "POST"])
     ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])
+    ROUTER.add("/_stack/throttling", throttling_in_force, methods=["POST"])
     ROUTER.add("/_stack/outcomes", outcomes_to_come, methods=["GET", "POST"])
     ROUTER.add("/_stack/login", login, methods=["POST"])
     ROUTER.add("/_stack/data", kept_data, methods=["POST"])

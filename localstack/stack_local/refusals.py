@@ -4,6 +4,7 @@ from localstack.aws import handlers
 
 from stack_local.core import fault, world
 from stack_local.rules import Ask, Memory, is_learned, learn, rules_for
+from stack_local.throttling import throttling
 
 _memory = Memory()
 
@@ -23,6 +24,8 @@ def _ask(context) -> Ask | None:
 
 def _refuse(_chain, context, _response) -> None:
     ask = _ask(context)
+    if ask and throttling.refuses(context.account_id, context.region, ask.service, context.operation.name):
+        raise fault("ThrottlingException", "Rate exceeded")
     if ask is None or not (rules := rules_for(ask)):
         return
     with world:

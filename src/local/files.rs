@@ -122,6 +122,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/sso.py",
     "stack_local/states.py",
     "stack_local/tagging.py",
+    "stack_local/throttling.py",
     "stack_local/wafv2/__init__.py",
     "stack_local/wafv2/acls.py",
     "stack_local/wafv2/associations.py",

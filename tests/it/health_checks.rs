@@ -220,12 +220,7 @@ fn a_killed_run_leaves_one_health_check() {
 
 /// Says how many of the 16 checkers report every health check as healthy.
 fn report(s: &Subject, healthy: &str) {
-    let script = r#"
-import json, os, urllib.request
-body = {"account": args[0], "region": "us-east-1", "route53.health_check": {"*": args[1]}}
-urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=json.dumps(body).encode(), method="POST")).close()
-"#;
-    s.account.boto3(script, &json!([s.account.id, healthy]));
+    s.account.say(json!({"region": "us-east-1", "route53.health_check": {"*": healthy}}));
 }
 
 #[test]

@@ -85,6 +85,7 @@ mod support;
 mod tasks;
 mod terminal;
 mod texts;
+mod throttling;
 mod trouble;
 mod usage;
 mod walkthroughs;

@@ -43,12 +43,7 @@ result = {
 
 /// What a database holds, after that was said.
 fn data(s: &Subject, region: &str, said: Option<&str>) -> Value {
-    let script = r#"
-import json, os, urllib.request
-request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/data", data=json.dumps(args).encode(), method="POST")
-result = json.load(urllib.request.urlopen(request))["data"]
-"#;
-    s.account.boto3(script, &json!({"account": s.account.id, "region": region, "database": "shop", "data": said}))
+    s.account.data(region, "shop", said)
 }
 
 /// Has CloudWatch report how far the database there is behind, in seconds.

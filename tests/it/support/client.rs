@@ -67,29 +67,45 @@ impl Account {
         }
     }
 
+    /// Posts to one of the paths that the local AWS has beside AWS's, about this account.
+    #[track_caller]
+    fn post(&self, path: &str, what: Value) -> Value {
+        const SCRIPT: &str = r#"
+import json, os, urllib.request
+body = json.dumps(args["body"]).encode()
+request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + args["path"], data=body, method="POST")
+with urllib.request.urlopen(request) as answer:
+    result = json.load(answer)
+"#;
+        let mut body = what;
+        body["account"] = json!(self.id);
+        self.boto3(SCRIPT, &json!({ "path": path, "body": body }))
+    }
+
     /// Has what this account makes next fail: `{"rds.instance": "failed", "times": 2}`; see `localstack/README.md`.
     #[track_caller]
     pub fn will(&self, outcomes: Value) {
-        let script = r#"
-import urllib.request
-body = json.dumps(args).encode()
-urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/outcomes", data=body, method="POST")).close()
-"#;
-        let mut task = outcomes;
-        task["account"] = json!(self.id);
-        self.boto3(&format!("import json, os{script}"), &task);
+        self.post("/_stack/outcomes", outcomes);
     }
 
     /// Has objects of this account be in states to which they come by themselves on AWS.
+    #[track_caller]
     pub fn say(&self, states: Value) {
-        let script = r#"
-import urllib.request
-body = json.dumps(args).encode()
-urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=body, method="POST")).close()
-"#;
-        let mut task = states;
-        task["account"] = json!(self.id);
-        self.boto3(&format!("import json, os{script}"), &task);
+        self.post("/_stack/states", states);
+    }
+
+    /// What a database of this account holds, after that was said.
+    #[track_caller]
+    pub fn data(&self, region: &str, database: &str, said: Option<&str>) -> Value {
+        let about = json!({ "region": region, "database": database, "data": said });
+        self.post("/_stack/data", about)["data"].take()
+    }
+
+    /// Has AWS's limits on the rate of requests be in force for this account or not, from full buckets. Returns how many requests were
+    /// refused until then, by operation, if they were in force.
+    #[track_caller]
+    pub fn throttle(&self, in_force: bool) -> Value {
+        self.post("/_stack/throttling", json!({ "in_force": in_force }))
     }
 
     /// Everything of a stack that exists, by kind and then by id: what carries its tags, what is named after it, and what
