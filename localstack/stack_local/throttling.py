@@ -1,7 +1,9 @@
 """How fast AWS lets an account ask: token buckets, as AWS documents them for some operations.
 
 They are in force for an account once that is asked for (`/_stack/throttling`): a local AWS is slower than AWS, and most tests are about
-something else. Requests arrive at other intervals than they were sent, so each bucket holds one token more than AWS's.
+something else. Requests arrive at other intervals than they were sent, and wait here while others are answered, so each bucket holds more
+than AWS's: what it regains in a second, and at least one token. Every refusal is a ThrottlingException; EC2 and some others have codes of
+their own.
 """
 
 import re
@@ -32,6 +34,24 @@ def _each(service: str, operations: str, per_second: int, source: str) -> list:
     """Operations with a bucket each, of which AWS says no more than how many a second."""
     return [(service, (operation,), per_second, per_second, source) for operation in operations.split()]
 
+
+_ELB_CHANGES = (
+    *("AddTags", "RemoveTags", "SetRulePriorities", "SetSecurityGroups"),
+    *(
+        "CreateListener",
+        "CreateRule",
+        "CreateTargetGroup",
+        "DeleteListener",
+        "DeleteLoadBalancer",
+        "DeleteRule",
+        "DeleteTargetGroup",
+    ),
+    *("ModifyListener", "ModifyLoadBalancerAttributes", "ModifyRule", "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
+)
+_LAMBDA_CONTROL = (
+    *("AddPermission", "RemovePermission", "TagResource", "UntagResource"),
+    *("CreateFunction", "DeleteFunction", "ListFunctions", "UpdateFunctionCode", "UpdateFunctionConfiguration"),
+)
 
 # Operations that share a bucket, or all of a service; the bucket's size, what it regains in a second, and where AWS says so.
 LIMITS: list[tuple[str, tuple[str, ...], float, float, str]] = [
@@ -64,25 +84,7 @@ LIMITS: list[tuple[str, tuple[str, ...], float, float, str]] = [
     ("ecs", ("TagResource", "UntagResource"), 20, 10, _ECS),
     ("elbv2", (), 40, 10, _ELB),
     ("elbv2", ("CreateLoadBalancer", "SetSubnets"), 10, 0.2, _ELB),
-    (
-        "elbv2",
-        (
-            *(
-                "AddTags",
-                "RemoveTags",
-                "CreateListener",
-                "CreateRule",
-                "CreateTargetGroup",
-                "DeleteListener",
-                "DeleteLoadBalancer",
-            ),
-            *("DeleteRule", "DeleteTargetGroup", "ModifyListener", "ModifyLoadBalancerAttributes", "ModifyRule"),
-            *("ModifyTargetGroup", "ModifyTargetGroupAttributes", "SetRulePriorities", "SetSecurityGroups"),
-        ),
-        20,
-        3,
-        _ELB,
-    ),
+    ("elbv2", _ELB_CHANGES, 20, 3, _ELB),
     ("identitystore", (), 20, 20, _SSO),
     *_each(
         "kms",
@@ -92,16 +94,7 @@ LIMITS: list[tuple[str, tuple[str, ...], float, float, str]] = [
     ),
     *_each("kms", "TagResource", 10, _KMS),
     *_each("kms", "DeleteAlias EnableKeyRotation PutKeyPolicy ScheduleKeyDeletion", 15, _KMS),
-    (
-        "lambda",
-        (
-            *("AddPermission", "CreateFunction", "DeleteFunction", "ListFunctions", "RemovePermission", "TagResource"),
-            *("UntagResource", "UpdateFunctionCode", "UpdateFunctionConfiguration"),
-        ),
-        15,
-        15,
-        _LAMBDA,
-    ),
+    ("lambda", _LAMBDA_CONTROL, 15, 15, _LAMBDA),
     *_each("lambda", "GetPolicy", 15, _LAMBDA),
     *_each("logs", "DescribeLogGroups CreateLogGroup DeleteLogGroup", 10, _LOGS),
     *_each("logs", "DescribeMetricFilters PutMetricFilter DeleteMetricFilter PutRetentionPolicy DeleteRetentionPolicy", 5, _LOGS),
@@ -157,8 +150,9 @@ class Throttling:
             for number, (of, operations, burst, per_second, _) in enumerate(LIMITS):
                 if of != service or (operations and operation not in operations):
                     continue
-                bucket = self._buckets.setdefault((account, region, number), _Bucket(burst + 1, now))
-                bucket.tokens = min(burst + 1, bucket.tokens + (now - bucket.at) * per_second)
+                size = burst + max(1, per_second)
+                bucket = self._buckets.setdefault((account, region, number), _Bucket(size, now))
+                bucket.tokens = min(size, bucket.tokens + (now - bucket.at) * per_second)
                 bucket.at = now
                 buckets.append(bucket)
             if any(bucket.tokens < 1 for bucket in buckets):
